@@ -1,0 +1,211 @@
+#include "store/database.h"
+
+#include "base/error.h"
+
+#include <sqlite3.h>
+#include <stdarg.h>
+
+struct Database {
+    sqlite3 *handle;
+    int depth; /* of open transactions */
+};
+
+struct Statement {
+    Database *database;
+    sqlite3_stmt *handle;
+};
+
+static bool fail(Database *database, const char *what, GError **error)
+{
+    int code = sqlite3_errcode(database->handle);
+    bool outside = code == SQLITE_BUSY || code == SQLITE_FULL || code == SQLITE_IOERR ||
+                   code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
+    g_set_error(error, SLIPWAY_ERROR,
+                outside ? SLIPWAY_ERROR_UNAVAILABLE : SLIPWAY_ERROR_INTERNAL, "database: %s: %s",
+                what, sqlite3_errmsg(database->handle));
+    return false;
+}
+
+Database *database_open(const char *path, GError **error)
+{
+    g_autoptr(Database) database = g_new0(Database, 1);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(path, &database->handle, flags, NULL) != SQLITE_OK) {
+        fail(database, path, error);
+        return NULL;
+    }
+    sqlite3_busy_timeout(database->handle, 10000);
+    sqlite3_extended_result_codes(database->handle, 0);
+    if (!database_execute(database,
+                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+                          error)) {
+        g_prefix_error(error, "'%s': ", path);
+        return NULL;
+    }
+    return g_steal_pointer(&database);
+}
+
+void database_close(Database *database)
+{
+    if (database == NULL)
+        return;
+    sqlite3_close_v2(database->handle);
+    g_free(database);
+}
+
+bool database_execute(Database *database, const char *sql, GError **error)
+{
+    if (sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return true;
+    return fail(database, sql, error);
+}
+
+static Statement *prepare(Database *database, GError **error, const char *sql, const char *types,
+                          va_list arguments)
+{
+    g_autoptr(Statement) statement = g_new0(Statement, 1);
+    statement->database = database;
+    if (sqlite3_prepare_v2(database->handle, sql, -1, &statement->handle, NULL) != SQLITE_OK) {
+        fail(database, sql, error);
+        return NULL;
+    }
+    for (int i = 0; types[i] != '\0'; i++) {
+        switch (types[i]) {
+        case 's':
+            sqlite3_bind_text(statement->handle, i + 1, va_arg(arguments, const char *), -1,
+                              SQLITE_TRANSIENT);
+            break;
+        case 'i':
+            sqlite3_bind_int64(statement->handle, i + 1, va_arg(arguments, int64_t));
+            break;
+        case 'b': {
+            const void *bytes = va_arg(arguments, const void *);
+            size_t length = va_arg(arguments, size_t);
+            sqlite3_bind_blob64(statement->handle, i + 1, bytes, length, SQLITE_TRANSIENT);
+            break;
+        }
+        case 'n':
+            break;
+        default:
+            g_assert_not_reached();
+        }
+    }
+    return g_steal_pointer(&statement);
+}
+
+Statement *database_prepare(Database *database, GError **error, const char *sql, const char *types,
+                            ...)
+{
+    va_list arguments;
+    va_start(arguments, types);
+    Statement *statement = prepare(database, error, sql, types, arguments);
+    va_end(arguments);
+    return statement;
+}
+
+bool statement_step(Statement *statement, GError **error)
+{
+    switch (sqlite3_step(statement->handle)) {
+    case SQLITE_ROW:
+        return true;
+    case SQLITE_DONE:
+        return false;
+    default:
+        return fail(statement->database, sqlite3_sql(statement->handle), error);
+    }
+}
+
+const char *statement_text(Statement *statement, int column)
+{
+    return (const char *) sqlite3_column_text(statement->handle, column);
+}
+
+int64_t statement_integer(Statement *statement, int column)
+{
+    return sqlite3_column_int64(statement->handle, column);
+}
+
+const void *statement_blob(Statement *statement, int column, size_t *length)
+{
+    const void *bytes = sqlite3_column_blob(statement->handle, column);
+    *length = (size_t) sqlite3_column_bytes(statement->handle, column);
+    return bytes;
+}
+
+bool statement_is_null(Statement *statement, int column)
+{
+    return sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
+}
+
+void statement_free(Statement *statement)
+{
+    if (statement == NULL)
+        return;
+    sqlite3_finalize(statement->handle);
+    g_free(statement);
+}
+
+bool database_run(Database *database, GError **error, const char *sql, const char *types, ...)
+{
+    va_list arguments;
+    va_start(arguments, types);
+    g_autoptr(Statement) statement = prepare(database, error, sql, types, arguments);
+    va_end(arguments);
+    if (statement == NULL)
+        return false;
+
+    g_autoptr(GError) step_error = NULL;
+    while (statement_step(statement, &step_error))
+        continue;
+    if (step_error == NULL)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&step_error));
+    return false;
+}
+
+int64_t database_changes(Database *database)
+{
+    return sqlite3_changes64(database->handle);
+}
+
+int64_t database_last_id(Database *database)
+{
+    return sqlite3_last_insert_rowid(database->handle);
+}
+
+bool database_begin(Database *database, GError **error)
+{
+    g_autofree char *sql = database->depth == 0
+                               ? g_strdup("BEGIN IMMEDIATE")
+                               : g_strdup_printf("SAVEPOINT level_%d", database->depth);
+    if (!database_execute(database, sql, error))
+        return false;
+    database->depth++;
+    return true;
+}
+
+bool database_commit(Database *database, GError **error)
+{
+    g_assert(database->depth > 0);
+    g_autofree char *sql = database->depth == 1
+                               ? g_strdup("COMMIT")
+                               : g_strdup_printf("RELEASE level_%d", database->depth - 1);
+    if (!database_execute(database, sql, error)) {
+        database_rollback(database);
+        return false;
+    }
+    database->depth--;
+    return true;
+}
+
+void database_rollback(Database *database)
+{
+    g_assert(database->depth > 0);
+    database->depth--;
+    g_autofree char *sql =
+        database->depth == 0
+            ? g_strdup("ROLLBACK")
+            : g_strdup_printf("ROLLBACK TO level_%d; RELEASE level_%d", database->depth,
+                              database->depth);
+    database_execute(database, sql, NULL);
+}
