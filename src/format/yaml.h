@@ -18,10 +18,14 @@ struct YamlNode {
     const char *tag;   /* as written ("!!str" resolved: "tag:yaml.org,2002:str"); NULL: none */
     const char *text;  /* scalar, NUL-terminated */
     size_t length;     /* of text, or number of items or pairs */
-    int line, column;  /* from 1; of the alias' own place there is none */
+    int line, column;  /* from 1; see below */
     YamlNode **keys;   /* mapping */
     YamlNode **items;  /* sequence items or mapping values */
 };
+
+/* Line and column are where the value begins, behind its tag and anchor; a block scalar (| or >)
+ * begins with its first line of content, an alias is its anchor's node and has the place of that.
+ */
 
 typedef struct YamlDocument YamlDocument;
 
