@@ -16,7 +16,9 @@ typedef struct {
 
 /* Packs overlay upper folder UPPER (over LOWERS, topmost first, which decide what has really
  * changed) as a deterministic tar blob, and keeps UPPER's content as that layer's unpacked folder
- * when MOVE is set. The result's media type is OCI_LAYER_TAR (compressed when it leaves). */
+ * when MOVE is set. The result is OCI_LAYER_GZIP: compressed once, deterministically, when it is
+ * made, so that an image has one digest from its build to production; the tar itself is not kept.
+ */
 ImageLayer *layer_from_upper(ContentStore *store, const char *upper, const char *const *lowers,
                              const LayerOptions *options, bool move, GError **error);
 
