@@ -14,9 +14,9 @@
 typedef struct UnitManager UnitManager;
 
 typedef struct {
-    const char *id; /* [a-z0-9-]+; starting an id that runs adopts it (idempotent) */
-    json_t *labels; /* {"project","environment","deployment","step",…}; borrowed */
-    const char *image; /* manifest digest, for the record */
+    const char *id;            /* [a-z0-9-]+; starting an id that runs adopts it (idempotent) */
+    json_t *labels;            /* {"project","environment","deployment","step",…}; borrowed */
+    const char *image;         /* manifest digest, for the record */
     const char *const *layers; /* folders, topmost first */
     const char *const *argv, *const *environment; /* as resolved from image and settings */
     const char *folder;
@@ -24,10 +24,11 @@ typedef struct {
     gid_t gid;
     const SandboxMount *mounts; /* volumes, secrets (files on tmpfs are made from SECRETS) */
     size_t mount_count;
-    json_t *secrets; /* {"NAME": "value"} → /run/secrets/NAME on tmpfs, never stored in clear; borrowed */
+    json_t *secrets; /* {"NAME": "value"} → /run/secrets/NAME on tmpfs, never stored in clear;
+                        borrowed */
     SandboxLimits limits;
     SandboxNetwork network;
-    bool writable_root; /* default: read-only root, tmpfs on /tmp, /run */
+    bool writable_root;             /* default: read-only root, tmpfs on /tmp, /run */
     int stop_signal, stop_grace_ms; /* 0: SIGTERM, 10 s */
 } UnitSpec;
 
