@@ -1,0 +1,324 @@
+#include "git/repository.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define OUTPUT_LIMIT (1024 * 1024)
+
+/* What a repository's own configuration could make git run is switched off on every call. */
+static const char *const safe_settings[] = {
+    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.pager=cat",
+    "-c", "protocol.ext.allow=never", "-c", "core.quotePath=false",
+};
+
+static void describe_failure(const char *folder, const ProcessResult *result, GError **error)
+{
+    g_autofree char *words = g_strstrip(g_strdup(result->errors));
+    if (strstr(words, "dubious ownership") != NULL)
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED,
+                    "'%s' belongs to another user and git refuses to read it; if you trust it: "
+                    "git config --global --add safe.directory '%s'",
+                    folder, folder);
+    else if (strstr(words, "not a git repository") != NULL)
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
+                    "'%s': not a git repository; `git init` and commit, then ship the commit",
+                    folder);
+    else
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE, "git in '%s': %s", folder,
+                    words[0] != '\0' ? words : "failed without a word");
+}
+
+/* Runs git with ARGUMENTS in FOLDER. *STATUS NULL: a failure is an error. */
+static char *run_git(const char *folder, int *status, GError **error, const char *const *arguments)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_ptr_array_add(argv, (gpointer) "git");
+    for (size_t i = 0; i < G_N_ELEMENTS(safe_settings); i++)
+        g_ptr_array_add(argv, (gpointer) safe_settings[i]);
+    for (; *arguments != NULL; arguments++)
+        g_ptr_array_add(argv, (gpointer) *arguments);
+    g_ptr_array_add(argv, NULL);
+
+    g_auto(ProcessResult) result = {0};
+    ProcessSpec spec = {.argv = (const char *const *) argv->pdata, .folder = folder};
+    if (!process_run(&spec, &result, error)) {
+        g_prefix_error(error, "git is needed (apt-get install git): ");
+        return NULL;
+    }
+    if (status != NULL)
+        *status = result.status;
+    else if (result.status != 0) {
+        describe_failure(folder, &result, error);
+        return NULL;
+    }
+    return g_steal_pointer(&result.output);
+}
+
+#define git(folder, status, error, ...)                                                            \
+    run_git(folder, status, error, (const char *const[]){__VA_ARGS__, NULL})
+
+/* The first line of an optional answer; NULL when git had none. */
+static char *ask(const char *folder, const char *const *arguments)
+{
+    int status = 0;
+    g_autofree char *output = run_git(folder, &status, NULL, arguments);
+    if (output == NULL || status != 0)
+        return NULL;
+    g_strchomp(output);
+    return output[0] != '\0' ? g_steal_pointer(&output) : NULL;
+}
+
+#define git_ask(folder, ...) ask(folder, (const char *const[]){__VA_ARGS__, NULL})
+
+static char *without_credentials(char *url /* taken */)
+{
+    g_autofree char *owned = url;
+    char *scheme = url != NULL ? strstr(url, "://") : NULL;
+    char *at = scheme != NULL ? strchr(scheme + 3, '@') : NULL;
+    char *slash = scheme != NULL ? strchr(scheme + 3, '/') : NULL;
+    if (at == NULL || (slash != NULL && slash < at))
+        return g_steal_pointer(&owned);
+    *scheme = '\0';
+    return g_strdup_printf("%s://%s", url, at + 1);
+}
+
+static char *find_default_branch(const char *root, const char *branch)
+{
+    g_autofree char *remote =
+        git_ask(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD");
+    if (remote != NULL && g_str_has_prefix(remote, "origin/"))
+        return g_strdup(remote + strlen("origin/"));
+
+    g_autofree char *configured = git_ask(root, "config", "init.defaultBranch");
+    const char *candidates[] = {configured, "main", "master"};
+    for (size_t i = 0; i < G_N_ELEMENTS(candidates); i++) {
+        if (candidates[i] == NULL)
+            continue;
+        g_autofree char *ref = g_strconcat("refs/heads/", candidates[i], NULL);
+        g_autofree char *found = git_ask(root, "rev-parse", "--verify", "--quiet", ref);
+        if (found != NULL)
+            return g_strdup(candidates[i]);
+    }
+    return g_strdup(branch);
+}
+
+GitRepository *git_repository_open(const char *folder, GError **error)
+{
+    if (!g_file_test(folder, G_FILE_TEST_IS_DIR)) {
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND, "'%s': no such folder", folder);
+        return NULL;
+    }
+    g_autofree char *answer =
+        git(folder, NULL, error, "rev-parse", "--show-toplevel", "--show-prefix");
+    if (answer == NULL)
+        return NULL;
+    g_auto(GStrv) lines = g_strsplit(answer, "\n", 3);
+    if (g_strv_length(lines) < 2) {
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                    "'%s': a bare repository has no work tree to ship", folder);
+        return NULL;
+    }
+    g_autoptr(GitRepository) repository = g_new0(GitRepository, 1);
+    repository->root = g_strdup(lines[0]);
+    repository->prefix = g_strdup(lines[1]);
+    size_t length = strlen(repository->prefix);
+    if (length > 0 && repository->prefix[length - 1] == '/')
+        repository->prefix[length - 1] = '\0';
+    repository->branch = git_ask(repository->root, "symbolic-ref", "--quiet", "--short", "HEAD");
+    repository->default_branch = find_default_branch(repository->root, repository->branch);
+    repository->origin =
+        without_credentials(git_ask(repository->root, "config", "remote.origin.url"));
+    repository->user_email = git_ask(repository->root, "config", "user.email");
+    repository->user_name = git_ask(repository->root, "config", "user.name");
+    return g_steal_pointer(&repository);
+}
+
+void git_repository_free(GitRepository *repository)
+{
+    if (repository == NULL)
+        return;
+    g_free(repository->root);
+    g_free(repository->prefix);
+    g_free(repository->branch);
+    g_free(repository->default_branch);
+    g_free(repository->origin);
+    g_free(repository->user_email);
+    g_free(repository->user_name);
+    g_free(repository);
+}
+
+static void person_free(gpointer data)
+{
+    GitPerson *person = data;
+    g_free(person->name);
+    g_free(person->email);
+    g_free(person);
+}
+
+/* "Name <mail>" as in a trailer; NULL when it has no address. */
+static GitPerson *parse_person(const char *text)
+{
+    const char *open = strrchr(text, '<'), *end = strrchr(text, '>');
+    if (open == NULL || end == NULL || end < open)
+        return NULL;
+    GitPerson *person = g_new0(GitPerson, 1);
+    person->name = g_strstrip(g_strndup(text, (gsize) (open - text)));
+    person->email = g_strndup(open + 1, (gsize) (end - open - 1));
+    return person;
+}
+
+static bool is_version(const char *tag)
+{
+    return g_regex_match_simple("^v[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.+-]+)?$", tag, 0, 0);
+}
+
+GitCommit *git_commit_read(const GitRepository *repository, const char *revision, GError **error)
+{
+    int status = 0;
+    g_autofree char *spec = g_strdup_printf("%s^{commit}", revision);
+    g_autofree char *id =
+        git(repository->root, &status, error, "rev-parse", "--verify", "--quiet", "--end-of-options", spec);
+    if (id == NULL)
+        return NULL;
+    if (status != 0) {
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
+                    "'%s': no commit '%s'; commit something first", repository->root, revision);
+        return NULL;
+    }
+    g_strchomp(id);
+    g_autofree char *text =
+        git(repository->root, NULL, error, "show", "--no-patch", "--no-show-signature",
+            "--format=%H%n%T%n%an%n%ae%n%cn%n%ce%n%ct%n%s%n%(trailers:key=Co-authored-by,valueonly)",
+            id);
+    if (text == NULL)
+        return NULL;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    if (g_strv_length(lines) < 8) {
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INTERNAL, "git show gave no commit");
+        return NULL;
+    }
+    g_autoptr(GitCommit) commit = g_new0(GitCommit, 1);
+    commit->id = g_strdup(lines[0]);
+    commit->tree = g_strdup(lines[1]);
+    commit->author = (GitPerson){g_strdup(lines[2]), g_strdup(lines[3])};
+    commit->committer = (GitPerson){g_strdup(lines[4]), g_strdup(lines[5])};
+    commit->time = g_ascii_strtoll(lines[6], NULL, 10);
+    commit->subject = g_strdup(lines[7]);
+    commit->co_authors = g_ptr_array_new_with_free_func(person_free);
+    for (size_t i = 8; lines[i] != NULL; i++) {
+        GitPerson *person = parse_person(lines[i]);
+        if (person != NULL)
+            g_ptr_array_add(commit->co_authors, person);
+    }
+    g_autofree char *tags =
+        git(repository->root, NULL, error, "tag", "--points-at", id, "--sort=-version:refname");
+    if (tags == NULL)
+        return NULL;
+    g_auto(GStrv) names = g_strsplit(tags, "\n", -1);
+    for (size_t i = 0; names[i] != NULL && commit->version == NULL; i++)
+        if (is_version(names[i]))
+            commit->version = g_strdup(names[i]);
+    return g_steal_pointer(&commit);
+}
+
+void git_commit_free(GitCommit *commit)
+{
+    if (commit == NULL)
+        return;
+    g_free(commit->id);
+    g_free(commit->tree);
+    g_free(commit->subject);
+    g_free(commit->author.name);
+    g_free(commit->author.email);
+    g_free(commit->committer.name);
+    g_free(commit->committer.email);
+    g_clear_pointer(&commit->co_authors, g_ptr_array_unref);
+    g_free(commit->version);
+    g_free(commit);
+}
+
+char *git_dirty_paths(const GitRepository *repository, size_t limit, GError **error)
+{
+    const char *below = repository->prefix[0] != '\0' ? repository->prefix : ".";
+    g_autofree char *output = git(repository->root, NULL, error, "status", "--porcelain=v1",
+                                  "--untracked-files=normal", "--no-renames", "--", below);
+    if (output == NULL)
+        return NULL;
+    g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
+    GString *paths = g_string_new(NULL);
+    for (size_t i = 0; lines[i] != NULL && i < limit; i++)
+        if (strlen(lines[i]) > 3)
+            g_string_append_printf(paths, "%s\n", lines[i] + 3);
+    return g_string_free(paths, FALSE);
+}
+
+bool git_checkout(const GitRepository *repository, const char *commit, const char *target,
+                  GError **error)
+{
+    if (!file_make_folders(target, 0755, error))
+        return false;
+    /* read-tree into an index of its own, then checkout-index: no work tree of the repository is
+     * touched and export-ignore attributes take nothing away, as `git archive` would. */
+    g_autofree char *git_folder = git_ask(repository->root, "rev-parse", "--absolute-git-dir");
+    g_autofree char *index = g_strdup_printf("%s/.slipway-index", target);
+    g_autofree char *prefix = g_strdup_printf("--prefix=%s/", target);
+    g_auto(GStrv) environment = g_get_environ();
+    environment = g_environ_setenv(environment, "GIT_INDEX_FILE", index, TRUE);
+    environment = g_environ_setenv(environment, "GIT_DIR", git_folder, TRUE);
+    environment = g_environ_setenv(environment, "GIT_WORK_TREE", target, TRUE);
+
+    const char *const read_tree[] = {"git", "-c", "core.hooksPath=/dev/null", "read-tree", commit, NULL};
+    const char *const write_out[] = {"git",         "-c",   "core.hooksPath=/dev/null",
+                                     "checkout-index", "--all", "--force", prefix, NULL};
+    const char *const *steps[] = {read_tree, write_out};
+    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+        g_auto(ProcessResult) result = {0};
+        ProcessSpec spec = {
+            .argv = steps[i],
+            .environment = (const char *const *) environment,
+            .folder = repository->root,
+        };
+        if (!process_run_checked(&spec, &result, error)) {
+            g_prefix_error(error, "check out %.12s: ", commit);
+            return false;
+        }
+    }
+    unlink(index);
+    return true;
+}
+
+char *git_read_file(const GitRepository *repository, const char *revision, const char *path,
+                    size_t limit, GError **error)
+{
+    int status = 0;
+    g_autofree char *object = g_strdup_printf("%s:%s", revision, path);
+    g_autofree char *text =
+        git(repository->root, &status, error, "cat-file", "blob", object);
+    if (text == NULL)
+        return NULL;
+    if (status != 0) {
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND, "no '%s' at %s", path, revision);
+        return NULL;
+    }
+    if (strlen(text) > limit) {
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "'%s': larger than %zu bytes", path,
+                    limit);
+        return NULL;
+    }
+    return g_steal_pointer(&text);
+}
+
+bool git_is_ancestor(const GitRepository *repository, const char *ancestor, const char *descendant)
+{
+    int status = 1;
+    g_autofree char *output = git(repository->root, &status, NULL, "merge-base", "--is-ancestor",
+                                  ancestor, descendant);
+    return output != NULL && status == 0;
+}
