@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 typedef enum {
-    SANDBOX_NETWORK_NONE, /* own namespace, only loopback, up */
+    SANDBOX_NETWORK_NONE,  /* own namespace, only loopback, up */
     SANDBOX_NETWORK_SLIRP, /* own namespace with egress through slirp4netns, host loopback shut */
     SANDBOX_NETWORK_HOST,
 } SandboxNetwork;
@@ -64,7 +64,7 @@ typedef struct {
     gid_t gid;
     const gid_t *groups; /* supplementary */
     size_t group_count;
-    const char *hostname; /* NULL: "slipway" */
+    const char *hostname;           /* NULL: "slipway" */
     const char *const *extra_hosts; /* lines for /etc/hosts */
     SandboxNetwork network;
     SandboxLimits limits;
@@ -102,6 +102,10 @@ bool sandbox_signal(Sandbox *sandbox, int signal_number, GError **error);
 
 /* true: the kernel killed something in it for memory. */
 bool sandbox_was_out_of_memory(const Sandbox *sandbox);
+
+/* Which limits of the spec this machine could not set ("memory, pids"), for the record; NULL: all
+ * hold. Borrowed. */
+const char *sandbox_missing_limits(const Sandbox *sandbox);
 
 /* Connects nothing yet: a fresh TCP socket (close-on-exec, non-blocking) that lives in the
  * sandbox's network namespace, so that connect(127.0.0.1:port) reaches what listens inside. -1 on

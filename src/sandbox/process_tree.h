@@ -1,0 +1,35 @@
+/* process_tree.h - the inside of a Sandbox, for the files of this room. */
+#pragma once
+
+#include "sandbox/cgroup.h"
+#include "sandbox/child.h"
+#include "sandbox/namespaces.h"
+#include "sandbox/network.h"
+#include "sandbox/plan.h"
+
+struct Sandbox {
+    Plan *plan;
+    pid_t pid;
+    int pidfd;
+    int control; /* the parent's end: its closing ends a sandbox that dies with us */
+    Namespaces namespaces;
+    Cgroup *cgroup;
+    Slirp slirp;
+    GMutex lock; /* of what follows: several threads may wait */
+    bool ended;
+    int status;
+    bool out_of_memory;
+};
+
+/* Clones a child with FLAGS (CLONE_NEW…); all signals are blocked in it. 0 in the child; in the
+ * parent its pid, with *PIDFD. No SIGCHLD is sent for it and no waitpid of others reaps it. */
+pid_t process_clone(uint64_t flags, int *pidfd);
+
+/* Waits for the end of PIDFD at most TIMEOUT_MS; like sandbox_wait. */
+bool process_wait(int pidfd, int timeout_ms, int *status, GError **error);
+
+/* Reads a Failure until FD closes. true: there was none. */
+bool process_read_failure(int fd, GError **error);
+
+/* Lets the child of CONTROL pass its next waiting point. */
+void process_release(int control);
