@@ -49,11 +49,18 @@ static bool denied(const char *why, GError **error)
     return false;
 }
 
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
 static uint8_t *decode_armor(const char *armor, size_t *length)
 {
-    const char *begin = strstr(armor, BEGIN);
-    const char *end = begin != NULL ? strstr(begin, END) : NULL;
-    if (end == NULL || strlen(armor) > ARMOR_LIMIT)
+    if (strlen(armor) > ARMOR_LIMIT)
+        return NULL;
+    const char *begin = armor + strspn(armor, " \t\r\n");
+    const char *end = g_str_has_prefix(begin, BEGIN) ? strstr(begin, END) : NULL;
+    if (end == NULL || !is_blank(end + strlen(END)))
         return NULL;
     g_autoptr(GString) text = g_string_new(NULL);
     for (const char *at = begin + strlen(BEGIN); at < end; at++)

@@ -50,3 +50,24 @@ char *ledger_checkpoint(Ledger *ledger, GError **error);
  * was changed, cut or reordered. *SIZE: how many entries were verified. */
 bool ledger_verify(Ledger *ledger, const char *checkpoint, const char *public_key, int64_t *size,
                    GError **error);
+
+/* The canonical bytes of entry SEQ; NOT_FOUND when there is none. */
+char *ledger_entry_text(Ledger *ledger, int64_t seq, GError **error);
+
+/* The one name in the record that begins with PREFIX (a digest's algorithm may be left out):
+ * a commit from its first digits. NOT_FOUND when there is none, or more than one. */
+char *ledger_find_object(Ledger *ledger, const char *prefix, GError **error);
+
+/* The proof that entry SEQ is in the record, checkable without it: {"type":
+ * "slipway/ledger-proof/v1","seq","size","entry" (its bytes as text),"hashes" (base64),
+ * "checkpoint" (a signed note)}. */
+json_t *ledger_proof(Ledger *ledger, int64_t seq, GError **error);
+
+/* PROOF holds under VERIFIER_KEY ("NAME+KEYID+BASE64"). Gives the entry it proves. DENIED when it
+ * does not hold, INVALID when it is none. */
+json_t *ledger_check_proof(const json_t *proof, const char *verifier_key, GError **error);
+
+/* The proof that the tree of CHECKPOINT (a note given out earlier) is the beginning of the present
+ * one: {"type":"slipway/ledger-consistency/v1","from" (note),"to" (note),"hashes"}. */
+json_t *ledger_consistency(Ledger *ledger, const char *checkpoint, GError **error);
+bool ledger_check_consistency(const json_t *proof, const char *verifier_key, GError **error);
