@@ -103,6 +103,7 @@ typedef struct {
     PipelineValue *dispatch_inputs;                           /* of workflow_dispatch */
 } Pipeline;
 
+Pipeline *pipeline_new(const char *file);
 void pipeline_free(Pipeline *pipeline);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pipeline, pipeline_free)
 
