@@ -72,9 +72,15 @@ void pipeline_step_free(PipelineStep *step)
     if (step == NULL)
         return;
     PipelineValue *values[] = {
-        step->name,  step->condition,         step->run,
-        step->with,  step->env,               step->continue_on_error,
-        step->shell, step->working_directory, step->timeout_minutes,
+        step->name,
+        step->condition,
+        step->run,
+        step->with,
+        step->env,
+        step->continue_on_error,
+        step->shell,
+        step->working_directory,
+        step->timeout_minutes,
     };
     for (size_t i = 0; i < G_N_ELEMENTS(values); i++)
         pipeline_value_free(values[i]);
@@ -159,8 +165,8 @@ void pipeline_free(Pipeline *pipeline)
     if (pipeline == NULL)
         return;
     PipelineValue *values[] = {
-        pipeline->run_name,    pipeline->permissions,  pipeline->env,
-        pipeline->defaults,    pipeline->concurrency,  pipeline->call_inputs,
+        pipeline->run_name,     pipeline->permissions,  pipeline->env,
+        pipeline->defaults,     pipeline->concurrency,  pipeline->call_inputs,
         pipeline->call_outputs, pipeline->call_secrets, pipeline->dispatch_inputs,
     };
     for (size_t i = 0; i < G_N_ELEMENTS(values); i++)

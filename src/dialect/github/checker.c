@@ -3,7 +3,8 @@
 
 static bool is_empty(const PipelineValue *value)
 {
-    return value->kind == PIPELINE_NULL || (value->kind == PIPELINE_STRING && value->text[0] == '\0');
+    return value->kind == PIPELINE_NULL ||
+           (value->kind == PIPELINE_STRING && value->text[0] == '\0');
 }
 
 static void unexpected(Reader *reader, const PipelineValue *value)

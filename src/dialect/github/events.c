@@ -123,10 +123,14 @@ static void check_filter(Reader *reader, const PipelineValue *key, const Pipelin
         const char *key;
         unsigned filter;
     } filters[] = {
-        {"types", FILTER_TYPES},           {"branches", FILTER_BRANCHES},
-        {"branches-ignore", FILTER_BRANCHES}, {"tags", FILTER_TAGS},
-        {"tags-ignore", FILTER_TAGS},      {"paths", FILTER_PATHS},
-        {"paths-ignore", FILTER_PATHS},    {"workflows", FILTER_WORKFLOWS},
+        {"types", FILTER_TYPES},
+        {"branches", FILTER_BRANCHES},
+        {"branches-ignore", FILTER_BRANCHES},
+        {"tags", FILTER_TAGS},
+        {"tags-ignore", FILTER_TAGS},
+        {"paths", FILTER_PATHS},
+        {"paths-ignore", FILTER_PATHS},
+        {"workflows", FILTER_WORKFLOWS},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
         if (g_ascii_strcasecmp(filters[i].key, key->text) != 0 ||

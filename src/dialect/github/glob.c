@@ -77,8 +77,7 @@ bool glob_matches(const char *pattern, const char *text)
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(compiled, NULL);
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
     pcre2_set_match_limit(limits, 1000000);
-    int result =
-        pcre2_match(compiled, (PCRE2_SPTR) text, strlen(text), 0, 0, match, limits);
+    int result = pcre2_match(compiled, (PCRE2_SPTR) text, strlen(text), 0, 0, match, limits);
     pcre2_match_context_free(limits);
     pcre2_match_data_free(match);
     pcre2_code_free(compiled);

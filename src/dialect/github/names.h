@@ -19,10 +19,10 @@ typedef enum {
     PLACE_STEP,
     PLACE_STEP_IF,
     PLACE_CALL_OUTPUT,
-    PLACE_ACTION_STEP,    /* of a composite action */
+    PLACE_ACTION_STEP, /* of a composite action */
     PLACE_ACTION_STEP_IF,
     PLACE_ACTION_OUTPUT,
-    PLACE_ACTION_INPUT,   /* default of an action's input */
+    PLACE_ACTION_INPUT, /* default of an action's input */
     PLACE_COUNT,
 } WorkflowPlace;
 

@@ -1,7 +1,8 @@
 /* rules.c - the tables. Place by place they follow the official schema. */
 #include "dialect/github/rules.h"
 
-#define TEXT(name, where) static const Rule name = {.allow = ALLOW_TEXT | ALLOW_EMPTY, .place = where}
+#define TEXT(name, where)                                                                          \
+    static const Rule name = {.allow = ALLOW_TEXT | ALLOW_EMPTY, .place = where}
 
 /* Anything at all with expressions of PLACE in it, however deep. */
 #define ANYTHING(name, where)                                                                      \
@@ -18,8 +19,8 @@
 TEXT(text, PLACE_NONE);
 static const Rule word = {.allow = ALLOW_TEXT};
 static const Rule boolean = {.allow = ALLOW_BOOLEAN};
-static const Rule whatever = {
-    .allow = ALLOW_TEXT | ALLOW_EMPTY | ALLOW_SEQUENCE | ALLOW_MAPPING, .each = &whatever};
+static const Rule whatever = {.allow = ALLOW_TEXT | ALLOW_EMPTY | ALLOW_SEQUENCE | ALLOW_MAPPING,
+                              .each = &whatever};
 const Rule rule_text_list = {.allow = ALLOW_TEXT | ALLOW_SEQUENCE, .each = &word};
 
 /* Permissions: the values a scope takes are the same for all but four of them. */
@@ -80,7 +81,6 @@ TEXT_MAP(container_env, PLACE_CONTAINER_ENV, container_env_text);
 TEXT(output_text, PLACE_OUTPUT);
 TEXT_MAP(outputs, PLACE_OUTPUT, output_text);
 TEXT(credential_text, PLACE_CREDENTIALS);
-TEXT_MAP(secrets_map, PLACE_JOB_ENV, job_env_text);
 TEXT(job_text, PLACE_JOB);
 TEXT(environment_url, PLACE_ENVIRONMENT_URL);
 TEXT(run_name, PLACE_RUN_NAME);
@@ -121,8 +121,7 @@ static const Rule environment = {.allow = ALLOW_TEXT | ALLOW_EMPTY | ALLOW_MAPPI
 
 /* Strategy */
 ANYTHING(matrix_value, PLACE_STRATEGY);
-static const Rule matrix = {
-    .allow = ALLOW_MAPPING, .place = PLACE_STRATEGY, .each = &matrix_value};
+static const Rule matrix = {.allow = ALLOW_MAPPING, .place = PLACE_STRATEGY, .each = &matrix_value};
 static const Rule strategy_switch = {.allow = ALLOW_BOOLEAN, .place = PLACE_STRATEGY};
 static const Rule strategy_number = {.allow = ALLOW_NUMBER, .place = PLACE_STRATEGY};
 static const Field strategy_fields[] = {
@@ -151,19 +150,26 @@ static const Rule credentials = {
     .allow = ALLOW_MAPPING, .place = PLACE_CREDENTIALS, .fields = credential_fields};
 static const Rule job_list = {.allow = ALLOW_SEQUENCE, .place = PLACE_JOB, .each = &job_text};
 static const Field container_fields[] = {
-    {"image", &job_text, true},          {"options", &job_text, false},
-    {"env", &container_env, false},      {"ports", &job_list, false},
-    {"volumes", &job_list, false},       {"credentials", &credentials, false},
+    {"image", &job_text, true},
+    {"options", &job_text, false},
+    {"env", &container_env, false},
+    {"ports", &job_list, false},
+    {"volumes", &job_list, false},
+    {"credentials", &credentials, false},
     {0},
 };
 static const Rule container = {.allow = ALLOW_TEXT | ALLOW_EMPTY | ALLOW_MAPPING,
                                .place = PLACE_JOB,
                                .fields = container_fields};
 static const Field service_fields[] = {
-    {"image", &job_text, true},       {"options", &job_text, false},
-    {"env", &container_env, false},   {"ports", &job_list, false},
-    {"volumes", &job_list, false},    {"credentials", &credentials, false},
-    {"entrypoint", &job_text, false}, {"command", &job_text, false},
+    {"image", &job_text, true},
+    {"options", &job_text, false},
+    {"env", &container_env, false},
+    {"ports", &job_list, false},
+    {"volumes", &job_list, false},
+    {"credentials", &credentials, false},
+    {"entrypoint", &job_text, false},
+    {"command", &job_text, false},
     {0},
 };
 static const Rule service = {.allow = ALLOW_TEXT | ALLOW_EMPTY | ALLOW_MAPPING,
@@ -211,16 +217,11 @@ static const Rule call_secrets = {.allow = ALLOW_MAPPING | ALLOW_TEXT,
                                   .each = &job_env_text,
                                   .words = inherit};
 static const Field call_job_fields[] = {
-    {"name", &job_text, false},
-    {"uses", &word, true},
-    {"with", &call_with, false},
-    {"secrets", &call_secrets, false},
-    {"needs", &rule_text_list, false},
-    {"if", &job_if, false},
-    {"permissions", &permissions, false},
-    {"concurrency", &concurrency, false},
-    {"strategy", &strategy, false},
-    {0},
+    {"name", &job_text, false},           {"uses", &word, true},
+    {"with", &call_with, false},          {"secrets", &call_secrets, false},
+    {"needs", &rule_text_list, false},    {"if", &job_if, false},
+    {"permissions", &permissions, false}, {"concurrency", &concurrency, false},
+    {"strategy", &strategy, false},       {0},
 };
 const Rule rule_call_job = {.allow = ALLOW_MAPPING, .fields = call_job_fields};
 
@@ -232,7 +233,10 @@ static const Rule step_number = {.allow = ALLOW_NUMBER, .place = PLACE_STEP};
 #define STEP_FIELDS                                                                                \
     {"name", &step_text, false}, {"id", &word, false}, {"if", &step_if, false},                    \
         {"env", &step_map, false}, {"continue-on-error", &step_switch, false},                     \
-        {"timeout-minutes", &step_number, false}, {"background", &boolean, false}
+        {"timeout-minutes", &step_number, false},                                                  \
+    {                                                                                              \
+        "background", &boolean, false                                                              \
+    }
 static const Field run_step_fields[] = {
     STEP_FIELDS,
     {"run", &step_script, true},
@@ -250,7 +254,10 @@ static const Field uses_step_fields[] = {
 const Rule rule_uses_step = {.allow = ALLOW_MAPPING, .fields = uses_step_fields};
 #define CONTROL_FIELDS                                                                             \
     {"name", &step_text, false}, {"id", &word, false}, {"if", &step_if, false},                    \
-        {"continue-on-error", &step_switch, false}, {"timeout-minutes", &step_number, false}
+        {"continue-on-error", &step_switch, false},                                                \
+    {                                                                                              \
+        "timeout-minutes", &step_number, false                                                     \
+    }
 static const Field wait_fields[] = {CONTROL_FIELDS, {"wait", &rule_text_list, true}, {0}};
 const Rule rule_wait_step = {.allow = ALLOW_MAPPING, .fields = wait_fields};
 static const Rule all = {.allow = ALLOW_EMPTY | ALLOW_BOOLEAN};
@@ -269,17 +276,20 @@ static const Rule dispatch_type = {.allow = ALLOW_TEXT, .words = dispatch_types}
 static const Rule call_type = {.allow = ALLOW_TEXT, .words = call_types};
 static const Rule options = {.allow = ALLOW_SEQUENCE, .each = &text};
 static const Field dispatch_input_fields[] = {
-    {"description", &text, false}, {"required", &boolean, false},
-    {"default", &text, false},     {"type", &dispatch_type, false},
-    {"options", &options, false},  {"deprecationMessage", &text, false},
+    {"description", &text, false},
+    {"required", &boolean, false},
+    {"default", &text, false},
+    {"type", &dispatch_type, false},
+    {"options", &options, false},
+    {"deprecationMessage", &text, false},
     {0},
 };
 const Rule rule_dispatch_input = {.allow = ALLOW_MAPPING | ALLOW_EMPTY,
                                   .fields = dispatch_input_fields};
 static const Field call_input_fields[] = {
-    {"description", &text, false},  {"required", &boolean, false}, {"default", &run_name, false},
-    {"type", &call_type, true},     {"deprecationMessage", &text, false},
-    {0},
+    {"description", &text, false},        {"required", &boolean, false},
+    {"default", &run_name, false},        {"type", &call_type, true},
+    {"deprecationMessage", &text, false}, {0},
 };
 const Rule rule_call_input = {.allow = ALLOW_MAPPING, .fields = call_input_fields};
 static const Rule call_output_value = {.allow = ALLOW_TEXT | ALLOW_EMPTY,
@@ -317,7 +327,10 @@ static const Rule action_script = {.allow = ALLOW_TEXT, .place = PLACE_ACTION_ST
 static const Rule action_switch = {.allow = ALLOW_BOOLEAN, .place = PLACE_ACTION_STEP};
 #define ACTION_STEP_FIELDS                                                                         \
     {"name", &action_text, false}, {"id", &word, false}, {"if", &action_if, false},                \
-        {"env", &action_map, false}, {"continue-on-error", &action_switch, false}
+        {"env", &action_map, false},                                                               \
+    {                                                                                              \
+        "continue-on-error", &action_switch, false                                                 \
+    }
 static const Field action_run_fields[] = {
     ACTION_STEP_FIELDS,
     {"run", &action_script, true},

@@ -5,8 +5,8 @@
 
 /* What a value may be. An expression stands for any of these where the place allows one. */
 enum {
-    ALLOW_TEXT = 1,     /* a scalar that is not empty; numbers and booleans count as their text */
-    ALLOW_EMPTY = 2,    /* nothing, or "" */
+    ALLOW_TEXT = 1,  /* a scalar that is not empty; numbers and booleans count as their text */
+    ALLOW_EMPTY = 2, /* nothing, or "" */
     ALLOW_BOOLEAN = 4,
     ALLOW_NUMBER = 8,
     ALLOW_SEQUENCE = 16,
@@ -19,8 +19,8 @@ typedef struct Rule Rule;
 struct Rule {
     unsigned allow;
     WorkflowPlace place;
-    const Field *fields; /* the only keys of a mapping; NULL: any key, values by EACH */
-    const Rule *each;    /* items of a sequence, values of an open mapping; NULL: anything */
+    const Field *fields;      /* the only keys of a mapping; NULL: any key, values by EACH */
+    const Rule *each;         /* items of a sequence, values of an open mapping; NULL: anything */
     const char *const *words; /* the only texts, NULL-terminated; NULL: any */
 };
 struct Field {

@@ -88,8 +88,9 @@ static bool paths_pass(const PipelineValue *settings, const TriggerEvent *event,
         if (unwanted != NULL && !list_matches(unwanted, event->files[i]))
             return true;
     }
-    return say(reason, false, wanted != NULL ? "no changed file matches the filter 'paths'"
-                                             : "all changed files match 'paths-ignore'");
+    return say(reason, false,
+               wanted != NULL ? "no changed file matches the filter 'paths'"
+                              : "all changed files match 'paths-ignore'");
 }
 
 static bool has_word(const PipelineValue *list, const char *word)

@@ -215,8 +215,7 @@ void reader_check_condition(Reader *reader, const PipelineValue *value, Workflow
         return;
     }
     g_autoptr(GError) error = NULL;
-    g_autoptr(Expression) expression =
-        expression_parse(value->text, workflow_names(place), &error);
+    g_autoptr(Expression) expression = expression_parse(value->text, workflow_names(place), &error);
     if (expression == NULL)
         reader_error(reader, "expression", value->line, value->column, "%s", error->message);
 }

@@ -15,11 +15,11 @@ Pipeline *workflow_read(const char *file, const char *text, size_t length, GPtrA
 /* Steps of a composite action: the list at NODE's `steps`. FINDINGS as above. */
 typedef struct PipelineAction {
     char *name;
-    char *using;             /* composite | docker | node20 … */
-    PipelineValue *inputs;   /* mapping: name → {description, required, default} */
-    PipelineValue *outputs;  /* mapping: name → {value} */
-    PipelineValue *runs;     /* the whole `runs` mapping */
-    GPtrArray *steps;        /* composite: PipelineStep * */
+    char *using;            /* composite | docker | node20 … */
+    PipelineValue *inputs;  /* mapping: name → {description, required, default} */
+    PipelineValue *outputs; /* mapping: name → {value} */
+    PipelineValue *runs;    /* the whole `runs` mapping */
+    GPtrArray *steps;       /* composite: PipelineStep * */
 } PipelineAction;
 
 /* Reads an action.yml. */
