@@ -39,14 +39,14 @@ typedef struct {
                                 * `created` is now */
     bool no_cache;
     bool explain;
-    bool host_network; /* RUN --network=host is granted */
-    bool insecure;     /* RUN --security=insecure is granted */
+    bool host_network;   /* RUN --network=host is granted */
+    bool insecure;       /* RUN --security=insecure is granted */
     int step_timeout_ms; /* 0: no limit */
     EventSink *events;   /* may be NULL */
 } BuildSpec;
 
 /* Builds SPEC; the image is stored and tagged. INVALID: "Dockerfile:LINE[:COLUMN]: …" for what is
  * wrong with the file or a failing step (with its last lines of output); NOT_FOUND for a base,
- * source or secret that is not there; UNAVAILABLE where no sandbox can be made. Secret values are in
- * no error, event, key or layer. */
+ * source or secret that is not there; UNAVAILABLE where no sandbox can be made. Secret values are
+ * in no error, event, key or layer. */
 Image *build_run(ContentStore *store, const BuildSpec *spec, GError **error);
