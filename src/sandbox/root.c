@@ -16,9 +16,9 @@
  *                                          stage/points    mount points that the image lacks
  *   overlay at stage/root                  lowers are named /proc/self/fd/N
  *   missing mount points -> stage/points, which becomes the topmost lower: no trace in UPPER
- *   pivot; the old root stays stacked on top until /proc is mounted (a user namespace may mount
- *   proc only while it sees one); then proc, dev, sys, masks, the spec's own mounts
- *   detach the old root
+ *   pivot; the old root stays stacked on top until /proc and /sys are mounted (a user namespace
+ *   may mount them only while it sees others)
+ *   detach the old root; then dev, masks, the spec's own mounts
  */
 
 typedef struct {
@@ -137,8 +137,8 @@ static int mount_overlay_stepwise(const int *lowers, size_t count, int upper, in
         if (fsconfig(context, FSCONFIG_SET_STRING, folders[i].key, name, 0) < 0)
             return -1;
     }
-    const char *const off[] = {"index", "redirect_dir", "metacopy"};
-    for (size_t i = 0; i < 3; i++)
+    const char *const off[] = {"index", "metacopy", "redirect_dir"};
+    for (size_t i = 0; i < (own_ids ? 2 : 3); i++)
         if (fsconfig(context, FSCONFIG_SET_STRING, off[i], "off", 0) < 0)
             return -1;
     if (own_ids && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
@@ -160,9 +160,9 @@ static int mount_overlay(const Plan *plan, const int *lowers, size_t count, int 
 {
     char options[4096];
     Text text = TEXT_ON(options);
-    text_add(&text, "index=off,redirect_dir=off,metacopy=off");
-    if (plan->user_namespace)
-        text_add(&text, ",userxattr");
+    text_add(&text, "index=off,metacopy=off");
+    /* userxattr implies that redirects are neither made nor followed, and refuses to be told so */
+    text_add(&text, plan->user_namespace ? ",userxattr" : ",redirect_dir=off");
     if (upper >= 0) {
         text_add(&text, ",upperdir=");
         text_add_fd_path(&text, upper);
@@ -325,8 +325,15 @@ static bool ensure_targets(const Root *root, int merged, int into)
 {
     static const char *const basic[] = {"/proc", "/sys", "/dev"};
     bool made = false;
-    for (size_t i = 0; i < G_N_ELEMENTS(basic); i++)
+    for (size_t i = 0; i < G_N_ELEMENTS(basic); i++) {
+        struct stat info;
+        if (fstatat(merged, basic[i] + 1, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISLNK(info.st_mode)) {
+            errno = ELOOP;
+            child_fail(root->error_fd, "the image has a link at", basic[i]);
+        }
         made |= ensure_target(root, merged, into, basic[i], true);
+    }
     for (guint i = 0; i < root->plan->mounts->len; i++) {
         const PlanMount *mount = &g_array_index(root->plan->mounts, PlanMount, i);
         if (strncmp(mount->target, "/dev/", 5) != 0 && strncmp(mount->target, "/proc/", 6) != 0 &&
@@ -655,8 +662,11 @@ void root_enter(Plan *plan, int error_fd)
     int old_root = -1;
     pivot(&root, &old_root);
     mount_proc(&root);
-    mount_dev(&root);
     mount_sys(&root);
+    /* Before a path with `..` is walked: it would climb into what is stacked on the root. */
+    if (fchdir(old_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        child_fail(error_fd, "detach old root", NULL);
+    mount_dev(&root);
     mask_paths(&root);
     mount_spec(&root);
     if (plan->read_only && plan->host_folders != NULL &&
@@ -665,7 +675,5 @@ void root_enter(Plan *plan, int error_fd)
     if (plan->read_only && plan->upper != NULL &&
         mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV, NULL) < 0)
         child_fail(error_fd, "make root read-only", NULL);
-    if (fchdir(old_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-        child_fail(error_fd, "detach old root", NULL);
     umask(0022);
 }
