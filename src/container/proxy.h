@@ -45,3 +45,16 @@ bool proxy_drain(UnitManager *manager, const char *name, const char *generation,
 bool proxy_pause(UnitManager *manager, const char *name, int timeout_ms, GError **error);
 
 bool proxy_stop(UnitManager *manager, const char *name, GError **error);
+
+/* Starts the proxy again when it should run and does not; its route is as it was. */
+bool proxy_revive(UnitManager *manager, const char *name, GError **error);
+
+typedef struct {
+    char *name, *address;
+    pid_t pid; /* 0: it has died */
+} ProxyState;
+
+void proxy_state_free(ProxyState *state);
+
+/* ProxyState *, all that should run. */
+GPtrArray *proxy_list(UnitManager *manager, GError **error);

@@ -14,10 +14,20 @@ typedef struct {
     void *self;
 } SupervisorOperation;
 
-/* Takes the lock, adopts units, serves until told to stop or (IDLE_EXIT) nothing lives any more.
- * ON_START runs once after adoption (to resume deployments). UNAVAILABLE when one already runs. */
+/* How long a supervisor with no unit, no proxy and no question stays. */
+#define SUPERVISOR_IDLE_SECONDS 30
+
+/* Takes the lock, adopts units and proxies, serves until told to stop or nothing lives and nothing
+ * was asked for SUPERVISOR_IDLE_SECONDS. ON_START (may be NULL) runs once after adoption, in a
+ * thread of its own (to resume deployments); until it returns the supervisor is not idle.
+ * UNAVAILABLE when one already runs. */
 bool supervisor_serve(State *state, UnitManager *units, const SupervisorOperation *operations,
                       size_t count, void (*on_start)(void *), void *self, GError **error);
+
+/* The same, but it never ends for want of work: in the foreground, under systemd, in the server. */
+bool supervisor_serve_always(State *state, UnitManager *units,
+                             const SupervisorOperation *operations, size_t count,
+                             void (*on_start)(void *), void *self, GError **error);
 
 /* Asks the supervisor of HOME, starting it when there is none (and waiting until it answers). */
 json_t *supervisor_call(const char *home, json_t *request /* taken */, GError **error);

@@ -30,6 +30,11 @@ typedef struct {
     SandboxNetwork network;
     bool writable_root;             /* default: read-only root, tmpfs on /tmp, /run */
     int stop_signal, stop_grace_ms; /* 0: SIGTERM, 10 s */
+    /* How often in a row it may end within 10 s of its start before it stays ended; each restart
+     * waits twice as long as the one before. 0: 5 times; -1: it is never restarted. */
+    int restart_limit;
+    int64_t log_size; /* bytes of one log file; 0: 10 MiB */
+    int log_files;    /* the present one and older ones; 0: 3 */
 } UnitSpec;
 
 typedef enum { UNIT_STARTING, UNIT_RUNNING, UNIT_EXITED, UNIT_LOST } UnitStatus;
@@ -49,6 +54,12 @@ void unit_free(Unit *unit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Unit, unit_free)
 
 UnitManager *unit_manager_open(State *state, GError **error); /* thread-safe */
+/* The same for a state folder whose database is not needed. */
+UnitManager *unit_manager_open_folder(const char *home, GError **error);
+/* The program that runs shims and proxies, instead of the one that is running. For tests. */
+void unit_manager_set_program(UnitManager *manager, const char *path);
+const char *unit_manager_home(const UnitManager *manager);
+const char *unit_manager_program(const UnitManager *manager); /* NULL: the one that is running */
 void unit_manager_free(UnitManager *manager);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UnitManager, unit_manager_free)
 
@@ -64,7 +75,10 @@ int unit_connect(UnitManager *manager, const char *id, int port, int timeout_ms,
 /* Runs ARGV to its end inside the unit. */
 bool unit_exec(UnitManager *manager, const char *id, const char *const *argv, int timeout_ms,
                char **output, int *status, GError **error);
-/* Runs SPEC to its end, not as a long-lived unit (migrations, jobs): same root, mounts, secrets. */
+/* Runs SPEC to its end, not as a long-lived unit (migrations, jobs): same root, mounts, secrets. It
+ * goes on when the caller dies: the next call with the same id waits for that run, or gets its
+ * result, and does not start another. UNAVAILABLE when the time ran out (it is killed), and once
+ * when an earlier run was lost with the machine: the caller must look what it had done. */
 bool unit_run_once(UnitManager *manager, const UnitSpec *spec, int timeout_ms, char **output,
                    int *status, GError **error);
 char *unit_log_path(UnitManager *manager, const char *id);
