@@ -55,21 +55,22 @@ static void add_form(Mask *mask, char *form)
     mask->longest = MAX(mask->longest, length);
 }
 
-/* The characters of base64 that VALUE alone decides when SHIFT bytes stand before it. */
-static char *base64_core(const char *value, size_t length, size_t shift)
+/* The characters of base64 that VALUE decides when SHIFT bytes stand before it; with TAIL also the
+ * last one, as it is when nothing follows. */
+static char *base64_core(const char *value, size_t length, size_t shift, bool tail)
 {
     g_autofree guchar *padded = g_malloc0(length + shift + 1);
     memcpy(padded + shift, value, length);
     g_autofree char *encoded = g_base64_encode(padded, length + shift);
     size_t from = (shift * 8 + 5) / 6;
-    size_t to = (length + shift) * 8 / 6;
+    size_t to = ((length + shift) * 8 + (tail ? 5 : 0)) / 6;
     return to >= from + SHORTEST_DERIVED ? g_strndup(encoded + from, to - from) : NULL;
 }
 
 static void add_base64(Mask *mask, const char *value)
 {
-    for (size_t shift = 0; shift < 3; shift++) {
-        char *core = base64_core(value, strlen(value), shift);
+    for (size_t i = 0; i < 6; i++) {
+        char *core = base64_core(value, strlen(value), i / 2, i % 2 == 0);
         if (core == NULL)
             continue;
         char *url_safe = g_strdelimit(g_strdelimit(g_strdup(core), "+", '-'), "/", '_');

@@ -13,7 +13,7 @@ static const Case cases[] = {
     {"line", "first-line\nsecond-line", "x second-line y", "x *** y"},
     {"both-lines", "first-line\nsecond-line", "first-line\nsecond-line", "***"},
     {"base64", "correct horse", "Y29ycmVjdCBob3JzZQ==", "***=="},
-    {"base64-inside", "correct horse", "dXNlcjpjb3JyZWN0IGhvcnNl", "dXNlcj***"},
+    {"base64-inside", "correct horse", "dXNlcjpjb3JyZWN0IGhvcnNl", "dXNlcjp***"},
     {"json", "a\"b\\c", "{\"k\": \"a\\\"b\\\\c\"}", "{\"k\": \"***\"}"},
     {"uri", "p@ss word", "https://u:p%40ss%20word@h", "https://u:***@h"},
     {"xml", "a<b>&c", "<v>a&lt;b&gt;&amp;c</v>", "<v>***</v>"},
