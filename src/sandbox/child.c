@@ -275,6 +275,18 @@ static int open_signals(int error_fd)
     return fd;
 }
 
+/* The parent's command line may hold what is not for those inside; pid 1 is called by its role. */
+static void set_title(const Plan *plan)
+{
+    static const char title[] = "slipway-init";
+    if (plan->title == NULL)
+        return;
+    memset(plan->title, 0, plan->title_length);
+    memcpy(plan->title, title,
+           plan->title_length < sizeof title ? plan->title_length : sizeof title);
+    prctl(PR_SET_NAME, title, 0, 0, 0);
+}
+
 void child_main(Plan *plan, int control, int error_fd)
 {
     const Program *program = &plan->program;
@@ -282,6 +294,7 @@ void child_main(Plan *plan, int control, int error_fd)
                         program->stdio[0], program->stdio[1], program->stdio[2]};
     child_close_others(kept, G_N_ELEMENTS(kept));
     setsid();
+    set_title(plan);
     if (plan->user_namespace) {
         await_parent(control); /* until the ids are mapped */
         if (sys_setresgid(plan->single_id ? program->gid : 0) < 0 ||

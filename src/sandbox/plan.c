@@ -219,6 +219,24 @@ static const char *find_stage(void)
     return "/";
 }
 
+/* Fields 48 and 49 of /proc/self/stat (proc(5)) are where the kernel reads our command line. */
+static void find_title(Plan *plan)
+{
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents("/proc/self/stat", &text, NULL, NULL))
+        return;
+    const char *tail = strrchr(text, ')'); /* ends field 2, which may hold anything */
+    g_auto(GStrv) fields = g_strsplit(tail != NULL ? tail + 1 : "", " ", 0);
+    if (g_strv_length(fields) <= 47)
+        return;
+    guint64 start = g_ascii_strtoull(fields[46], NULL, 10);
+    guint64 end = g_ascii_strtoull(fields[47], NULL, 10);
+    if (start == 0 || end <= start)
+        return;
+    plan->title = (char *) (uintptr_t) start;
+    plan->title_length = (size_t) (end - start);
+}
+
 static bool init_root(Plan *plan, const SandboxRoot *root, GError **error)
 {
     plan->read_only = root->read_only;
@@ -250,6 +268,7 @@ Plan *plan_new(const SandboxSpec *spec, GError **error)
     plan->keep_work = spec->keep_after_parent;
     plan->stage = find_stage();
     plan->hostname = g_strdup(spec->hostname != NULL ? spec->hostname : "slipway");
+    find_title(plan);
     if (!init_root(plan, &spec->root, error) || !init_program(plan, spec, error))
         return NULL;
     add_network_files(plan, spec);

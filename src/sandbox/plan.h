@@ -63,7 +63,9 @@ typedef struct {
     bool single_id;       /* the user namespace maps one id only: no gid 5, no setgroups */
     bool wait_for_parent; /* the parent says when cgroups and network are ready */
     bool die_with_parent;
-    int held;          /* a descriptor that closes when the sandbox ends; -1: none */
+    int held;    /* a descriptor that closes when the sandbox ends; -1: none */
+    char *title; /* this process's command line, which the child wipes: pid 1 shows it inside */
+    size_t title_length;
     const char *stage; /* an existing folder that the child may cover with its own tmpfs */
     char *hostname;
 

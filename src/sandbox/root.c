@@ -645,6 +645,18 @@ static void mount_spec(const Root *root)
     }
 }
 
+static void make_read_only(const Root *root)
+{
+    const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV;
+    if (mount(NULL, "/", NULL, flags, NULL) < 0)
+        child_fail(root->error_fd, "make root read-only", NULL);
+    for (guint i = 0; root->plan->host_folders != NULL && i < root->plan->host_folders->len; i++) {
+        const char *path = g_array_index(root->plan->host_folders, PlanHostFolder, i).path;
+        if (mount(NULL, path, NULL, flags, NULL) < 0)
+            child_fail(root->error_fd, "make read-only", path);
+    }
+}
+
 void root_enter(Plan *plan, int error_fd)
 {
     Root root = {.plan = plan, .error_fd = error_fd, .upper = -1, .work = -1};
@@ -669,11 +681,7 @@ void root_enter(Plan *plan, int error_fd)
     mount_dev(&root);
     mask_paths(&root);
     mount_spec(&root);
-    if (plan->read_only && plan->host_folders != NULL &&
-        mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV, NULL) < 0)
-        child_fail(error_fd, "make root read-only", NULL);
-    if (plan->read_only && plan->upper != NULL &&
-        mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV, NULL) < 0)
-        child_fail(error_fd, "make root read-only", NULL);
+    if (plan->read_only)
+        make_read_only(&root);
     umask(0022);
 }

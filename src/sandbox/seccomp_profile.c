@@ -2,12 +2,16 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define NEVER (-1)
@@ -149,12 +153,19 @@ static int allow_known(scmp_filter_ctx filter, uint32_t architecture, uint64_t c
 static int allow_by_argument(scmp_filter_ctx filter, uint64_t capabilities)
 {
     int result = 0;
-    const uint32_t families[] = {38, 40}; /* AF_ALG, AF_VSOCK: neither has a namespace */
-    const struct scmp_arg_cmp below[] = {SCMP_A0(SCMP_CMP_LT, families[0])};
-    const struct scmp_arg_cmp between[] = {SCMP_A0(SCMP_CMP_EQ, 39)};
-    const struct scmp_arg_cmp above[] = {SCMP_A0(SCMP_CMP_GT, families[1])};
-    result |= allow(filter, "socket", 1, below) | allow(filter, "socket", 1, between) |
-              allow(filter, "socket", 1, above);
+    /* All families but 38 (AF_ALG) and 40 (AF_VSOCK), which have no namespace. By masks: the kernel
+     * reads 32 bits of the register, so "greater than" would look at bits that do not count. */
+    const struct {
+        uint32_t mask, value;
+    } families[] = {
+        {0xffffffe0, 0},  {0xfffffffc, 32}, {0xfffffffe, 36}, {0xffffffff, 39},
+        {0xffffffff, 41}, {0xfffffffe, 42}, {0xfffffffe, 44},
+    };
+    for (size_t i = 0; i < LENGTH(families); i++) {
+        const struct scmp_arg_cmp within[] = {
+            SCMP_A0(SCMP_CMP_MASKED_EQ, families[i].mask, families[i].value)};
+        result |= allow(filter, "socket", 1, within);
+    }
 
     const uint64_t personalities[] = {0, 0x8, 0x20000, 0x20008, 0xffffffff};
     for (size_t i = 0; i < LENGTH(personalities); i++) {
@@ -216,12 +227,34 @@ uint64_t seccomp_profile_capabilities(uint64_t capabilities)
     return capabilities & relevant;
 }
 
+/* What libseccomp does not know answers ENOSYS, as a kernel without it would, so that newer C
+ * libraries fall back; EPERM would be the last word to them. Stands before the filter. */
+static int write_unknown_calls(int fd)
+{
+    int unknown = 0;
+    for (int number = 0; number <= LAST_REVIEWED; number++) {
+        char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+        if (name != NULL)
+            unknown = number + 1;
+        free(name);
+    }
+    const struct sock_filter head[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x40000000, 2, 0), /* x32 has numbers of its own */
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t) unknown, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+    };
+    return write(fd, head, sizeof head) == (ssize_t) sizeof head ? 0 : -EIO;
+}
+
 int seccomp_profile_export(uint64_t capabilities, int fd)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (filter == NULL)
         return -ENOMEM;
     int result = build(filter, capabilities);
+    if (result == 0)
+        result = write_unknown_calls(fd);
     if (result == 0)
         result = seccomp_export_bpf(filter, fd);
     seccomp_release(filter);

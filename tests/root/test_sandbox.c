@@ -213,6 +213,12 @@ static void on_host_root(Setup *setup)
     setup->environment[0] = "PATH=/usr/bin:/bin";
 }
 
+static void on_read_only_host_root(Setup *setup)
+{
+    on_host_root(setup);
+    setup->spec.root.read_only = true;
+}
+
 static void with_process_limit(Setup *setup)
 {
     setup->spec.limits.pids = 4;
@@ -291,6 +297,11 @@ static const Case cases[] = {
      "cat /etc/shadow 2>/dev/null || echo hidden; ls /root /home /tmp; test -x "
      "/usr/bin/env && touch /usr/x && echo writable",
      0, NULL, on_host_root, false},
+    {"host-root-read-only", "touch /usr/x /etc/x /x 2>/dev/null || echo no; touch /dev/shm/x", 0,
+     "no\n", on_read_only_host_root, false},
+    {"init-hides-its-parent",
+     "tail -c +1 /proc/1/cmdline | grep -c test_; cat /proc/1/environ 2>/dev/null || echo no", 0,
+     "0\nno\n", NULL, false},
     {"process-limit", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done 2>/dev/null; wait", 2, NULL,
      with_process_limit, true},
 };
@@ -570,6 +581,66 @@ static void test_socket(void)
     g_assert_cmpstr(answer, ==, "inside\n");
 }
 
+/* -- system calls, tried by this very program inside ------------------------------------------- */
+
+static const struct {
+    const char *label;
+    long number;
+    long arguments[5];
+    int errnum; /* 0: it succeeds */
+} calls[] = {
+    {"unknown", 5000, {0}, ENOSYS},
+    {"clone3", SYS_clone3, {0}, ENOSYS},
+    {"unshare", SYS_unshare, {0x10000000}, EPERM},
+    {"clone-user-namespace", SYS_clone, {0x10000000 | SIGCHLD}, EPERM},
+    {"keyctl", SYS_keyctl, {0}, EPERM},
+    {"io_uring", SYS_io_uring_setup, {1, 0}, EPERM},
+    {"bpf", SYS_bpf, {0}, EPERM},
+    {"userfaultfd", SYS_userfaultfd, {0}, EPERM},
+    {"socket-inet", SYS_socket, {AF_INET, SOCK_STREAM, 0}, 0},
+    {"socket-alg", SYS_socket, {38, SOCK_SEQPACKET, 0}, EPERM},
+    {"socket-alg-high-bits", SYS_socket, {38 | 1L << 32, SOCK_SEQPACKET, 0}, EPERM},
+    {"socket-vsock", SYS_socket, {40, SOCK_STREAM, 0}, EPERM},
+    {"personality-none", SYS_personality, {0}, 0},
+    {"personality-no-random", SYS_personality, {0x40000}, EPERM},
+    {"mknod-device", SYS_mknod, {(long) "/dev/shm/d", S_IFCHR | 0600, 0x103}, EPERM},
+    {"mknod-whiteout", SYS_mknod, {(long) "/dev/shm/w", S_IFCHR, 0}, 0},
+    {"mknod-file", SYS_mknod, {(long) "/dev/shm/f", S_IFREG | 0600, 0}, 0},
+    {"reboot", SYS_reboot, {0}, EPERM},
+    {"chroot", SYS_chroot, {(long) "/"}, 0},
+    {"open_tree", SYS_open_tree, {-100, (long) "/", 1}, EPERM},
+};
+
+static int probe(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
+        const long *a = calls[i].arguments;
+        int got = syscall(calls[i].number, a[0], a[1], a[2], a[3], a[4]) < 0 ? errno : 0;
+        if (got != calls[i].errnum)
+            printf("%s: %s\n", calls[i].label, g_strerror(got));
+    }
+    return 0;
+}
+
+static void test_system_calls(void)
+{
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    Setup setup;
+    setup_init(&setup, NULL);
+    on_host_root(&setup);
+    setup.argv[0] = "/run/probe";
+    setup.argv[1] = "--probe";
+    setup.argv[2] = NULL;
+    setup.environment[1] = "ASAN_OPTIONS=detect_leaks=0";
+    setup.mounts[0] = (SandboxMount){
+        .kind = SANDBOX_MOUNT_BIND, .source = self, .target = "/run/probe", .read_only = true};
+    setup.spec.mount_count = 1;
+    int status;
+    g_autofree char *output = run(&setup, &status);
+    g_assert_cmpint(status, ==, 0);
+    g_assert_cmpstr(output, ==, "");
+}
+
 /* -- life and death --------------------------------------------------------------------------- */
 
 static void *start_in_thread(void *data)
@@ -751,6 +822,7 @@ static void add_tests(void)
     g_test_add_func("/sandbox/kill-ends-all", test_kill_ends_all);
     g_test_add_func("/sandbox/exec", test_exec);
     g_test_add_func("/sandbox/socket", test_socket);
+    g_test_add_func("/sandbox/system-calls", test_system_calls);
     g_test_add_func("/sandbox/outlives-its-thread", test_outlives_its_thread);
     g_test_add_func("/sandbox/threads", test_threads);
     g_test_add_func("/sandbox/parent-dies", test_parent_dies);
@@ -761,6 +833,8 @@ static void add_tests(void)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--probe") == 0)
+        return probe();
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
     scratch = file_make_temporary_folder(g_get_tmp_dir(), "slipway-test", NULL);
