@@ -11,7 +11,8 @@
 bool signer_ensure_keys(State *state, GError **error);
 /* The PEM public key of image signatures. */
 char *signer_public_key(State *state, GError **error);
-/* A LedgerSigner-like signature over TEXT as a signed note; and the verifier key "NAME+id+base64". */
+/* A LedgerSigner-like signature over TEXT as a signed note; and the verifier key "NAME+id+base64".
+ */
 char *signer_sign_note(void *state, const char *text, GError **error);
 char *signer_note_key(State *state, GError **error);
 
@@ -32,5 +33,4 @@ char *signer_attest(ContentStore *store, State *state, const char *repository, c
 
 /* The verified predicate of PREDICATE_TYPE on DIGEST signed by KEY; NOT_FOUND when none. */
 json_t *signer_find_attestation(ContentStore *store, const char *repository, const char *digest,
-                                const char *predicate_type, const char *public_key,
-                                GError **error);
+                                const char *predicate_type, const char *public_key, GError **error);
