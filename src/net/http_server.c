@@ -269,7 +269,9 @@ static enum MHD_Result begin(HttpRequest *request, const char *method)
     int64_t length = http_request_content_length(request);
     bool waits = http_request_header(request, "Expect") != NULL;
     bool chunked = http_request_header(request, "Transfer-Encoding") != NULL;
-    if (length > 0 && length <= DRAIN_LIMIT && !waits && !chunked) {
+    /* An answer that is queued before the body has been read ends the connection; one without a
+     * body is asked for again at once. */
+    if (length <= DRAIN_LIMIT && !waits && !chunked) {
         request->drain = true;
         return MHD_YES;
     }

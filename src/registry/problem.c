@@ -35,9 +35,9 @@ static const struct {
 void problem_answer_status(HttpRequest *request, Problem problem, int status, const char *message,
                            const char *detail)
 {
-    json_t *entry = json_pack("{s:s, s:s, s:s*}", "code", problems[problem].code, "message",
-                              message != NULL ? message : problems[problem].message, "detail",
-                              detail);
+    json_t *entry =
+        json_pack("{s:s, s:s, s:s*}", "code", problems[problem].code, "message",
+                  message != NULL ? message : problems[problem].message, "detail", detail);
     json_t *body = json_pack("{s:[o]}", "errors", entry);
     g_autofree char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);

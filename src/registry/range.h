@@ -1,4 +1,5 @@
-/* range.h - the Range header of a request for content, and Content-Range of an upload. Pure text. */
+/* range.h - the Range header of a request for content, and Content-Range of an upload. Pure text.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -1,9 +1,9 @@
-#include "registry/manifest.h"
+#include "registry/pushed_manifest.h"
 
 #include "base/error.h"
 #include "format/json.h"
+#include "model/digest.h"
 #include "oci/image.h"
-#include "registry/name.h"
 
 #include <string.h>
 
@@ -19,6 +19,12 @@ static bool refuse(GError **error, const char *format, ...)
     va_end(arguments);
     g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "manifest: %s", text);
     return false;
+}
+
+static bool is_digest(const char *text)
+{
+    g_autoptr(Digest) digest = digest_parse(text, NULL);
+    return digest != NULL;
 }
 
 static bool is_image(const char *type)
@@ -50,7 +56,7 @@ static const char *check_descriptor(const json_t *descriptor, const char *what, 
         refuse(error, "%s is no descriptor", what);
     else if (json_get_string(descriptor, "mediaType") == NULL)
         refuse(error, "%s has no mediaType", what);
-    else if (digest == NULL || !registry_digest_is_valid(digest))
+    else if (digest == NULL || !is_digest(digest))
         refuse(error, "%s: invalid digest '%s'", what, digest != NULL ? digest : "");
     else if (!json_is_integer(size) || json_integer_value(size) < 0)
         refuse(error, "%s: size is no number from 0", what);
@@ -80,12 +86,13 @@ static bool read_list(const json_t *document, const char *key, GPtrArray *into, 
     return true;
 }
 
-static bool read_config(const json_t *document, Manifest *manifest, GError **error)
+static bool read_config(const json_t *document, PushedManifest *manifest, GError **error)
 {
     const json_t *config = json_object_get(document, "config");
     const char *digest = check_descriptor(config, "config", error);
     if (digest == NULL)
         return false;
+    manifest->has_config = true;
     g_ptr_array_add(manifest->blobs, g_strdup(digest));
     if (manifest->artifact_type == NULL)
         manifest->artifact_type = g_strdup(json_get_string(config, "mediaType"));
@@ -126,21 +133,20 @@ static char *decide_type(const json_t *document, const char *content_type, GErro
 static bool check_shape(const json_t *document, const char *type, GError **error)
 {
     bool as_index = json_object_get(document, "manifests") != NULL;
-    bool as_image = json_object_get(document, "layers") != NULL ||
-                    json_object_get(document, "config") != NULL;
+    bool as_image =
+        json_object_get(document, "layers") != NULL || json_object_get(document, "config") != NULL;
     if (g_str_has_prefix(type, "application/vnd.docker.distribution.manifest.v1+"))
         return refuse(error, "schema 1 is not accepted; push schema 2 or OCI");
     if (as_index && as_image)
         return refuse(error, "it has both manifests and layers or config");
     if ((as_index && is_image(type)) || (as_image && is_index(type)))
         return refuse(error, "its content is not that of type '%s'", type);
-    if ((is_image(type) || is_index(type)) &&
-        json_get_integer(document, "schemaVersion", 0) != 2)
+    if ((is_image(type) || is_index(type)) && json_get_integer(document, "schemaVersion", 0) != 2)
         return refuse(error, "schemaVersion is not 2");
     return true;
 }
 
-static bool read_references(const json_t *document, Manifest *manifest, GError **error)
+static bool read_references(const json_t *document, PushedManifest *manifest, GError **error)
 {
     const json_t *subject = json_object_get(document, "subject");
     if (subject != NULL && !json_is_null(subject)) {
@@ -159,8 +165,8 @@ static bool read_references(const json_t *document, Manifest *manifest, GError *
            read_list(document, "layers", manifest->blobs, manifest->foreign, error);
 }
 
-Manifest *manifest_parse(const char *bytes, size_t length, const char *content_type,
-                         GError **error)
+PushedManifest *pushed_manifest_parse(const char *bytes, size_t length, const char *content_type,
+                                      GError **error)
 {
     g_autoptr(json_t) document = json_parse("manifest", bytes, length, error);
     if (document == NULL)
@@ -169,7 +175,7 @@ Manifest *manifest_parse(const char *bytes, size_t length, const char *content_t
         refuse(error, "it is no JSON object");
         return NULL;
     }
-    g_autoptr(Manifest) manifest = g_new0(Manifest, 1);
+    g_autoptr(PushedManifest) manifest = g_new0(PushedManifest, 1);
     manifest->blobs = g_ptr_array_new_with_free_func(g_free);
     manifest->manifests = g_ptr_array_new_with_free_func(g_free);
     manifest->foreign = g_ptr_array_new_with_free_func(g_free);
@@ -189,7 +195,7 @@ Manifest *manifest_parse(const char *bytes, size_t length, const char *content_t
     return g_steal_pointer(&manifest);
 }
 
-void manifest_free(Manifest *manifest)
+void pushed_manifest_free(PushedManifest *manifest)
 {
     if (manifest == NULL)
         return;

@@ -1,5 +1,5 @@
-/* manifest.h - what the registry needs to know of a manifest's bytes. Nothing is re-serialised. */
-#pragma once
+/* pushed_manifest.h - what the registry needs to know of a manifest's bytes as they came. Nothing
+ * is re-serialised. */
 
 #include <glib.h>
 #include <jansson.h>
@@ -17,15 +17,16 @@ typedef struct {
     char *subject;       /* digest; or NULL */
     json_t *annotations; /* or NULL */
     bool is_index;
+    bool has_config;      /* then it is the first of the blobs */
     GPtrArray *blobs;     /* char *: digests that must be in the repository: config and layers */
     GPtrArray *manifests; /* char *: digests of the children of an index */
     GPtrArray *foreign;   /* char *: digests of layers that live elsewhere and are not required */
-} Manifest;
+} PushedManifest;
 
 /* Reads LENGTH BYTES that came as CONTENT_TYPE (parameters are ignored; NULL: not said). INVALID
  * where it is no JSON object, its own mediaType is another, it could be read as two things
  * (CVE-2021-41190), it is of schema 1, or a descriptor is malformed. */
-Manifest *manifest_parse(const char *bytes, size_t length, const char *content_type,
-                         GError **error);
-void manifest_free(Manifest *manifest);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manifest, manifest_free)
+PushedManifest *pushed_manifest_parse(const char *bytes, size_t length, const char *content_type,
+                                      GError **error);
+void pushed_manifest_free(PushedManifest *manifest);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PushedManifest, pushed_manifest_free)
