@@ -341,7 +341,8 @@ static bool perform_patiently(Transfer *transfer, const char *url, bool with_cre
     for (int number = 1;; number++) {
         g_autoptr(GError) trouble = NULL;
         bool ok = perform(transfer, url, with_credentials, &trouble);
-        bool again = !transfer->delivered && number < client->attempts &&
+        bool again = !transfer->delivered && !transfer->exchange->once &&
+                     number < client->attempts &&
                      (ok ? may_pass(transfer->answer->status)
                          : g_error_matches(trouble, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE));
         if (again) {

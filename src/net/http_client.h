@@ -49,6 +49,7 @@ typedef struct {
     size_t body_limit; /* of what is collected instead: larger is an error; 0: 4 MiB */
     int timeout_ms;    /* for the whole exchange; 0: only stalls end it */
     bool stay;         /* redirects are not followed */
+    bool once;         /* never tried again: sending it twice would mean something else */
 } HttpExchange;
 
 /* Sends EXCHANGE and waits for its answer, whatever its status. GET and HEAD follow redirects (at

@@ -1,5 +1,6 @@
 /* pushed_manifest.h - what the registry needs to know of a manifest's bytes as they came. Nothing
  * is re-serialised. */
+#pragma once
 
 #include <glib.h>
 #include <jansson.h>
