@@ -5,6 +5,7 @@
 #include "format/json.h"
 #include "net/http_client.h"
 #include "net/http_url.h"
+#include "oci/image.h"
 #include "registry/pushed_manifest.h"
 #include "registry/range.h"
 #include "registry/token.h"
