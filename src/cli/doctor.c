@@ -1,10 +1,84 @@
 #include "cli/commands.h"
+#include "cli/machine.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *word, *colour;
+} states[] = {
+    [MACHINE_OK] = {"ok", "\033[32m"},
+    [MACHINE_ABSENT] = {"optional", "\033[33m"},
+    [MACHINE_MISSING] = {"missing", "\033[31m"},
+};
+
+static size_t count(const GPtrArray *checks, MachineState state)
+{
+    size_t n = 0;
+    for (guint i = 0; i < checks->len; i++)
+        n += ((const MachineCheck *) g_ptr_array_index(checks, i))->state == state;
+    return n;
+}
+
+static void print_text(const GPtrArray *checks)
+{
+    bool colour = isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
+    for (guint i = 0; i < checks->len; i++) {
+        const MachineCheck *check = g_ptr_array_index(checks, i);
+        printf("%s%-8s%s  %-15s  %s\n", colour ? states[check->state].colour : "",
+               states[check->state].word, colour ? "\033[0m" : "", check->name, check->detail);
+        if (check->mend != NULL)
+            printf("%27smend: %s\n", "", check->mend);
+    }
+    size_t missing = count(checks, MACHINE_MISSING), absent = count(checks, MACHINE_ABSENT);
+    if (missing > 0)
+        printf("\n%zu needed %s missing", missing, missing == 1 ? "thing is" : "things are");
+    else
+        printf("\nall that is needed is here");
+    if (absent > 0)
+        printf("; %zu optional %s not here", absent, absent == 1 ? "one is" : "ones are");
+    putchar('\n');
+}
+
+static void print_json(const GPtrArray *checks)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < checks->len; i++) {
+        const MachineCheck *check = g_ptr_array_index(checks, i);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?}", "name", check->name, "state",
+                                              states[check->state].word, "detail", check->detail,
+                                              "mend", check->mend));
+    }
+    json_t *all =
+        json_pack("{s:b, s:o}", "ok", count(checks, MACHINE_MISSING) == 0, "checks", list);
+    json_dumpf(all, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(all);
+}
 
 static int run(int argc, char **argv, GError **error)
 {
-    if (!command_parse(&command_doctor, NULL, &argc, &argv, error))
+    g_autofree char *format = NULL;
+    const GOptionEntry entries[] = {
+        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"},
+        {0},
+    };
+    if (!command_parse(&command_doctor, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
-    return EXIT_STATUS_DONE;
+    if (argc > 1)
+        return command_usage_error(error, "takes no operand, not '%s'", argv[1]);
+    bool json = format != NULL && strcmp(format, "json") == 0;
+    if (format != NULL && !json && strcmp(format, "text") != 0)
+        return command_usage_error(error, "--format is text or json, not '%s'", format);
+
+    g_autoptr(GPtrArray) checks = machine_look();
+    if (json)
+        print_json(checks);
+    else
+        print_text(checks);
+    return count(checks, MACHINE_MISSING) == 0 ? EXIT_STATUS_DONE : EXIT_STATUS_NO;
 }
 
 const Command command_doctor = {

@@ -30,7 +30,7 @@ typedef struct {
     json_t *annotations;                   /* of the manifest; may be NULL */
 } Image;
 
-Image *image_new(void);          /* empty: scratch for this platform */
+Image *image_new(void);                /* empty: scratch for this platform */
 Image *image_copy(const Image *image); /* deep, to build upon */
 void image_free(Image *image);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Image, image_free)
@@ -45,9 +45,26 @@ Image *image_load(ContentStore *store, const char *digest, GError **error);
 bool image_store(ContentStore *store, Image *image, GError **error);
 
 /* The manifest digest REFERENCE ("name", "name:tag", "name@digest", a bare digest or a unique
- * prefix of ≥ 12 hex digits) means locally, through Docker's name rules. NOT_FOUND names the mend. */
+ * prefix of ≥ 12 hex digits) means locally, through Docker's name rules. NOT_FOUND names the mend.
+ */
 char *image_resolve(ContentStore *store, const char *reference, GError **error);
 
 /* Makes NAME ("registry.local/orders:v1") mean DIGEST (a stored manifest or index). */
 bool image_tag(ContentStore *store, const char *name, const char *digest, GError **error);
+/* Takes NAME away; its manifest stays until it is pruned. NOT_FOUND when there is no such name. */
 bool image_untag(ContentStore *store, const char *name, GError **error);
+
+/* Makes DIGEST (a stored manifest or index) and all it needs visible in REPOSITORY ("domain/path"),
+ * in one transaction. NOT_FOUND names what is missing; an index may lack entries. */
+bool image_link(ContentStore *store, const char *repository, const char *digest, GError **error);
+
+/* Holds DIGEST (a stored manifest or blob) and all it needs for HOLDER ("release:…", "cache:…")
+ * until it is let go. Both are fine with what is so already. */
+bool image_pin(ContentStore *store, const char *holder, const char *digest, GError **error);
+bool image_unpin(ContentStore *store, const char *holder, GError **error);
+
+/* Calls EACH for DIGEST and every blob it needs that is stored, children first; false stops. What
+ * is missing and required is NOT_FOUND. DIGEST may be a plain blob, which needs nothing. */
+bool image_closure(ContentStore *store, const char *digest,
+                   bool (*each)(const char *digest, int64_t size, void *data), void *data,
+                   GError **error);

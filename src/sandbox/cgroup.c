@@ -61,7 +61,7 @@ static char *find_own(const char *controller)
         if (g_strv_length(fields) != 3)
             continue;
         if (controller == NULL ? strcmp(fields[0], "0") == 0 : has_word(fields[1], controller, ","))
-            return g_strdup(fields[2]);
+            return fields[2][0] == '/' ? g_strdup(fields[2]) : NULL;
     }
     return NULL;
 }
@@ -72,7 +72,9 @@ static char *find_folder(const char *controller)
     if (mount == NULL)
         return NULL;
     g_autofree char *own = find_own(controller);
-    g_autofree char *folder = g_build_filename(mount, own != NULL ? own : "", NULL);
+    g_autofree char *folder = g_build_filename(mount, own != NULL ? own + 1 : "", NULL);
+    if (g_str_has_suffix(folder, "/"))
+        folder[strlen(folder) - 1] = '\0';
     /* Inside a container the path may be one of the machine's that is not mounted here. */
     return g_strdup(access(folder, W_OK) == 0 ? folder : mount);
 }

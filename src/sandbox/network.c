@@ -112,9 +112,12 @@ bool slirp_start(Slirp *slirp, pid_t pid, GError **error)
     char byte;
     if (got == 1 && read(ready, &byte, 1) == 1)
         return true;
+    bool shut = access("/dev/net/tun", R_OK | W_OK) < 0;
     g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE,
-                "slirp4netns %s: no egress for the sandbox",
-                got == 0 ? "was not ready in time" : "ended at its start");
+                "slirp4netns %s: no egress for the sandbox%s%s%s",
+                got == 0 ? "was not ready in time" : "ended at its start",
+                shut ? "; /dev/net/tun: " : "", shut ? g_strerror(errno) : "",
+                shut ? "; mend: chmod 666 /dev/net/tun" : "");
     return false;
 }
 
