@@ -23,8 +23,8 @@ typedef struct {
     const Deployment *deployment;
     const json_t *policy;      /* effective */
     const json_t *environment; /* of the policy; NULL: it knows none of this name */
-    char *repository;          /* name in the store */
-    char *engine_key;
+    const char *repository;    /* name in the store */
+    const char *engine_key;
     GPtrArray *gates;
 } Inquiry;
 
@@ -389,10 +389,24 @@ static bool check_approvals(Inquiry *q, int64_t version, GError **error)
 
 typedef bool (*GateCheck)(Inquiry *q, int64_t version, GError **error);
 
-static const GateCheck checks[] = {
-    check_policy_environment, check_commit,  check_lint,      check_tests,      check_coverage,
-    check_secrets,            check_workflow, check_sbom,     check_vulnerabilities,
-    check_provenance,         check_signature, check_after,   check_people,     check_approvals,
+static const struct {
+    GateGroup group;
+    GateCheck check;
+} checks[] = {
+    {GATE_OF_ENVIRONMENT, check_policy_environment},
+    {GATE_OF_ENVIRONMENT, check_commit},
+    {GATE_OF_SOURCE, check_lint},
+    {GATE_OF_SOURCE, check_tests},
+    {GATE_OF_SOURCE, check_coverage},
+    {GATE_OF_SOURCE, check_secrets},
+    {GATE_OF_SOURCE, check_workflow},
+    {GATE_OF_IMAGE, check_sbom},
+    {GATE_OF_IMAGE, check_vulnerabilities},
+    {GATE_OF_IMAGE, check_provenance},
+    {GATE_OF_IMAGE, check_signature},
+    {GATE_OF_ENVIRONMENT, check_after},
+    {GATE_OF_ENVIRONMENT, check_people},
+    {GATE_OF_ENVIRONMENT, check_approvals},
 };
 
 json_t *gate_policy(Delivery *delivery, const Release *release, int64_t *version, GError **error)
@@ -413,42 +427,51 @@ json_t *gate_policy(Delivery *delivery, const Release *release, int64_t *version
     return policy_tighten(policy->document, own);
 }
 
-/* "registry.local/orders" → the repository's name in the store is that of the image setting. */
-static char *repository_of(const Release *release)
-{
-    return g_strdup(release->settings->image);
-}
-
-GPtrArray *gate_evaluate(Delivery *delivery, const Release *release, const Deployment *deployment,
-                         GError **error)
+/* DEPLOYMENT NULL: only gates that need none are among GROUPS. */
+static GPtrArray *evaluate(Delivery *delivery, const Release *release, const Deployment *deployment,
+                           int groups, GError **error)
 {
     int64_t version;
     g_autoptr(json_t) policy = gate_policy(delivery, release, &version, error);
-    if (policy == NULL)
-        return NULL;
-    g_autofree char *engine_key = signer_public_key(delivery->state, error);
+    g_autofree char *engine_key = policy != NULL ? signer_public_key(delivery->state, error) : NULL;
     if (engine_key == NULL)
         return NULL;
-    g_autofree char *repository = repository_of(release);
     g_autoptr(GPtrArray) gates = g_ptr_array_new_with_free_func(gate_free);
     Inquiry inquiry = {
         .delivery = delivery,
         .release = release,
         .deployment = deployment,
         .policy = policy,
-        .environment = json_object_get(json_object_get(policy, "environments"), deployment->environment),
-        .repository = repository,
+        .repository = release->settings->image,
         .engine_key = engine_key,
         .gates = gates,
     };
+    if (deployment != NULL)
+        inquiry.environment =
+            json_object_get(json_object_get(policy, "environments"), deployment->environment);
     for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
         g_autoptr(GError) failure = NULL;
-        if (!checks[i](&inquiry, version, &failure) || failure != NULL) {
+        if ((checks[i].group & groups) == 0)
+            continue;
+        if (!checks[i].check(&inquiry, version, &failure) || failure != NULL) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return NULL;
         }
     }
     return g_steal_pointer(&gates);
+}
+
+GPtrArray *gate_evaluate(Delivery *delivery, const Release *release, const Deployment *deployment,
+                         GError **error)
+{
+    return evaluate(delivery, release, deployment,
+                    GATE_OF_SOURCE | GATE_OF_IMAGE | GATE_OF_ENVIRONMENT, error);
+}
+
+GPtrArray *gate_evaluate_group(Delivery *delivery, const Release *release, GateGroup group,
+                               GError **error)
+{
+    return evaluate(delivery, release, NULL, group & ~GATE_OF_ENVIRONMENT, error);
 }
 
 int gate_approvals_needed(const json_t *policy, const Deployment *deployment, char ***approvers)

@@ -17,6 +17,13 @@ typedef struct {
 GPtrArray *gate_evaluate(Delivery *delivery, const Release *release, const Deployment *deployment,
                          GError **error);
 
+/* The gates that look at the source alone (lint, tests, coverage, secrets, workflow), or at the
+ * image alone (SBOM, vulnerabilities, provenance, signature), before there is a deployment.
+ * RELEASE needs project, commit, settings and, for an image, digest. */
+typedef enum { GATE_OF_SOURCE = 1, GATE_OF_IMAGE = 2, GATE_OF_ENVIRONMENT = 4 } GateGroup;
+GPtrArray *gate_evaluate_group(Delivery *delivery, const Release *release, GateGroup group,
+                               GError **error);
+
 const char *gate_verdict_name(GateVerdict verdict);
 
 /* Whether a gate is missing or failed (*BLOCKED), or only people are waited for (*WAITING). */

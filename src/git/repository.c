@@ -259,39 +259,118 @@ char *git_dirty_paths(const GitRepository *repository, size_t limit, GError **er
     return g_string_free(paths, FALSE);
 }
 
-bool git_checkout(const GitRepository *repository, const char *commit, const char *target,
-                  GError **error)
+/* An index, and a place for new objects, beside the repository's own: what is read into them or
+ * added leaves the repository as it was. */
+typedef struct {
+    char *folder;
+    char **environment;
+} Scratch;
+
+static void scratch_clear(Scratch *scratch)
+{
+    if (scratch->folder != NULL)
+        file_remove_tree(AT_FDCWD, scratch->folder, NULL);
+    g_free(scratch->folder);
+    g_strfreev(scratch->environment);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Scratch, scratch_clear)
+
+static bool scratch_open(const GitRepository *repository, Scratch *scratch, GError **error)
+{
+    scratch->folder = file_make_temporary_folder(g_get_tmp_dir(), "slipway-git", error);
+    if (scratch->folder == NULL)
+        return false;
+    g_autofree char *git_folder = git_ask(repository->root, "rev-parse", "--absolute-git-dir");
+    g_autofree char *objects = git_ask(repository->root, "rev-parse", "--path-format=absolute",
+                                       "--git-path", "objects");
+    g_autofree char *index = g_build_filename(scratch->folder, "index", NULL);
+    g_autofree char *fresh = g_build_filename(scratch->folder, "objects", NULL);
+    if (git_folder == NULL || objects == NULL || !file_make_folders(fresh, 0700, error)) {
+        if (error != NULL && *error == NULL)
+            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE, "'%s': no git folder", repository->root);
+        return false;
+    }
+    const char *variables[][2] = {
+        {"GIT_DIR", git_folder},
+        {"GIT_INDEX_FILE", index},
+        {"GIT_OBJECT_DIRECTORY", fresh},
+        {"GIT_ALTERNATE_OBJECT_DIRECTORIES", objects},
+        {"GIT_WORK_TREE", repository->root},
+    };
+    scratch->environment = g_get_environ();
+    for (size_t i = 0; i < G_N_ELEMENTS(variables); i++)
+        scratch->environment = g_environ_setenv(scratch->environment, variables[i][0], variables[i][1], TRUE);
+    return true;
+}
+
+/* Runs git on the scratch index; gives what it said. */
+static char *scratch_git(const GitRepository *repository, const Scratch *scratch, GError **error,
+                         const char *const *arguments)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_ptr_array_add(argv, (gpointer) "git");
+    for (size_t i = 0; i < G_N_ELEMENTS(safe_settings); i++)
+        g_ptr_array_add(argv, (gpointer) safe_settings[i]);
+    for (; *arguments != NULL; arguments++)
+        g_ptr_array_add(argv, (gpointer) *arguments);
+    g_ptr_array_add(argv, NULL);
+    g_auto(ProcessResult) result = {0};
+    ProcessSpec spec = {
+        .argv = (const char *const *) argv->pdata,
+        .environment = (const char *const *) scratch->environment,
+        .folder = repository->root,
+    };
+    return process_run_checked(&spec, &result, error) ? g_steal_pointer(&result.output) : NULL;
+}
+
+#define git_scratch(repository, scratch, error, ...)                                               \
+    scratch_git(repository, scratch, error, (const char *const[]){__VA_ARGS__, NULL})
+
+/* read-tree and checkout-index rather than `git archive`: export attributes take nothing away. */
+static bool write_tree_out(const GitRepository *repository, const Scratch *scratch, const char *tree,
+                           const char *target, GError **error)
 {
     if (!file_make_folders(target, 0755, error))
         return false;
-    /* read-tree into an index of its own, then checkout-index: no work tree of the repository is
-     * touched and export-ignore attributes take nothing away, as `git archive` would. */
-    g_autofree char *git_folder = git_ask(repository->root, "rev-parse", "--absolute-git-dir");
-    g_autofree char *index = g_strdup_printf("%s/.slipway-index", target);
     g_autofree char *prefix = g_strdup_printf("--prefix=%s/", target);
-    g_auto(GStrv) environment = g_get_environ();
-    environment = g_environ_setenv(environment, "GIT_INDEX_FILE", index, TRUE);
-    environment = g_environ_setenv(environment, "GIT_DIR", git_folder, TRUE);
-    environment = g_environ_setenv(environment, "GIT_WORK_TREE", target, TRUE);
+    g_autofree char *read = git_scratch(repository, scratch, error, "read-tree", tree);
+    g_autofree char *written =
+        read != NULL ? git_scratch(repository, scratch, error, "checkout-index", "--all", "--force", prefix) : NULL;
+    if (written == NULL)
+        g_prefix_error(error, "check out %.12s: ", tree);
+    return written != NULL;
+}
 
-    const char *const read_tree[] = {"git", "-c", "core.hooksPath=/dev/null", "read-tree", commit, NULL};
-    const char *const write_out[] = {"git",         "-c",   "core.hooksPath=/dev/null",
-                                     "checkout-index", "--all", "--force", prefix, NULL};
-    const char *const *steps[] = {read_tree, write_out};
-    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
-        g_auto(ProcessResult) result = {0};
-        ProcessSpec spec = {
-            .argv = steps[i],
-            .environment = (const char *const *) environment,
-            .folder = repository->root,
-        };
-        if (!process_run_checked(&spec, &result, error)) {
-            g_prefix_error(error, "check out %.12s: ", commit);
-            return false;
-        }
-    }
-    unlink(index);
-    return true;
+bool git_checkout(const GitRepository *repository, const char *commit, const char *target,
+                  GError **error)
+{
+    g_auto(Scratch) scratch = {0};
+    return scratch_open(repository, &scratch, error) &&
+           write_tree_out(repository, &scratch, commit, target, error);
+}
+
+/* The tree of the whole work tree, made in SCRATCH. */
+static char *write_work_tree(const GitRepository *repository, const Scratch *scratch, GError **error)
+{
+    g_autofree char *read = git_scratch(repository, scratch, error, "read-tree", "HEAD");
+    g_autofree char *added = read != NULL ? git_scratch(repository, scratch, error, "add", "--all") : NULL;
+    char *tree = added != NULL ? git_scratch(repository, scratch, error, "write-tree") : NULL;
+    return tree != NULL ? g_strchomp(tree) : NULL;
+}
+
+char *git_work_tree_id(const GitRepository *repository, GError **error)
+{
+    g_auto(Scratch) scratch = {0};
+    return scratch_open(repository, &scratch, error) ? write_work_tree(repository, &scratch, error) : NULL;
+}
+
+bool git_checkout_work_tree(const GitRepository *repository, const char *target, GError **error)
+{
+    g_auto(Scratch) scratch = {0};
+    if (!scratch_open(repository, &scratch, error))
+        return false;
+    g_autofree char *tree = write_work_tree(repository, &scratch, error);
+    return tree != NULL && write_tree_out(repository, &scratch, tree, target, error);
 }
 
 char *git_read_file(const GitRepository *repository, const char *revision, const char *path,

@@ -50,6 +50,12 @@ char *git_dirty_paths(const GitRepository *repository, size_t limit, GError **er
 bool git_checkout(const GitRepository *repository, const char *commit, const char *target,
                   GError **error);
 
+/* The id of the tree that committing all of the work tree would make (untracked files too, ignored
+ * ones not), and its content written into the new folder TARGET. Neither changes the repository:
+ * new objects go to a folder of their own. */
+char *git_work_tree_id(const GitRepository *repository, GError **error);
+bool git_checkout_work_tree(const GitRepository *repository, const char *target, GError **error);
+
 /* The text of PATH (from the top) at REVISION, at most LIMIT bytes; NOT_FOUND when it has none. */
 char *git_read_file(const GitRepository *repository, const char *revision, const char *path,
                     size_t limit, GError **error);
