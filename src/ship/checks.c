@@ -288,6 +288,20 @@ static GPtrArray *workflow_files(const char *folder)
     return files;
 }
 
+/* Marks the engine's events with the stage they belong to: its jobs are not stages of the path. */
+typedef struct {
+    EventSink sink;
+    EventSink *next;
+} WorkflowSink;
+
+static void workflow_sink_emit(EventSink *self, json_t *event)
+{
+    EventSink *next = ((WorkflowSink *) self)->next;
+    json_object_set_new(event, "stage", json_string("workflow"));
+    if (next != NULL)
+        next->emit(next, event);
+}
+
 /* Runs one file; *RESULT is its word: success, failure, cancelled, skipped. */
 static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char **result, GError **error)
 {
@@ -297,6 +311,7 @@ static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char
     if (store == NULL)
         return false;
     const Source *source = check->spec->source;
+    WorkflowSink sink = {.sink = {.emit = workflow_sink_emit}, .next = check->spec->sink};
     g_autofree char *name = g_path_get_basename(path);
     g_autofree char *shown = g_strconcat(".github/workflows/", name, NULL);
     PipelineRunSpec spec = {
@@ -311,7 +326,7 @@ static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char
         .root_image = check->spec->release->settings->root_image,
         .network = SANDBOX_NETWORK_SLIRP,
         .actions = actions_table(),
-        .sink = check->spec->sink,
+        .sink = &sink.sink,
     };
     g_autoptr(PipelineRunResult) outcome = pipeline_run(&spec, error);
     if (outcome == NULL)
