@@ -34,8 +34,9 @@ char *clock_format_ns(int64_t ns)
 bool clock_parse(const char *text, int64_t *seconds, GError **error)
 {
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
-    g_autofree char *full =
-        strlen(text) == strlen("2026-11-21") ? g_strconcat(text, "T00:00:00Z", NULL) : g_strdup(text);
+    g_autofree char *full = strlen(text) == strlen("2026-11-21")
+                                ? g_strconcat(text, "T00:00:00Z", NULL)
+                                : g_strdup(text);
     g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(full, utc);
     if (time == NULL) {
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
@@ -55,7 +56,8 @@ bool clock_parse_duration(const char *text, int64_t *milliseconds, GError **erro
     char *end;
     double number = g_ascii_strtod(text, &end);
 
-    for (size_t i = 0; end != text && number >= 0 && number < 1e12 && i < G_N_ELEMENTS(units); i++) {
+    for (size_t i = 0; end != text && number >= 0 && number < 1e12 && i < G_N_ELEMENTS(units);
+         i++) {
         if (strcmp(end, units[i].unit) != 0)
             continue;
         *milliseconds = (int64_t) (number * units[i].factor + 0.5);

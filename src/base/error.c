@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-G_DEFINE_QUARK(slipway-error-quark, slipway_error)
+G_DEFINE_QUARK(slipway - error - quark, slipway_error)
 
 gboolean error_set_errno(GError **error, int errnum, const char *what, const char *name)
 {

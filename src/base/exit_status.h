@@ -5,7 +5,8 @@
 
 typedef enum {
     EXIT_STATUS_DONE = 0,
-    EXIT_STATUS_NO = 1,          /* the answer is no: findings, a gate, a failed step, malformed, not found */
+    EXIT_STATUS_NO =
+        1, /* the answer is no: findings, a gate, a failed step, malformed, not found */
     EXIT_STATUS_USAGE = 2,       /* wrong use of the command line */
     EXIT_STATUS_ROLLED_BACK = 3, /* deployed, then taken back */
     EXIT_STATUS_REJECTED = 4,    /* rejected, expired, void or superseded */

@@ -37,7 +37,8 @@ char *file_read_fd(int fd, size_t limit, size_t *length, GError **error)
             break;
         used += (size_t) n;
         if (used > limit) {
-            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "larger than %zu bytes", limit);
+            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "larger than %zu bytes",
+                        limit);
             return NULL;
         }
     }
@@ -154,8 +155,8 @@ static bool remove_contents(int taken_fd, dev_t device, GError **error)
             ok = error_set_errno(error, errno, "remove", entry->d_name);
             break;
         }
-        int child = openat(dirfd(dir), entry->d_name,
-                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int child =
+            openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct stat st;
         if (child < 0 || fstat(child, &st) < 0) {
             ok = error_set_errno(error, errno, "open", entry->d_name);

@@ -141,7 +141,8 @@ bool process_run_checked(const ProcessSpec *spec, ProcessResult *result, GError 
         return true;
     const char *words = result->errors[0] != '\0' ? result->errors : result->output;
     g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE, "'%s' ended with status %d%s%s",
-                spec->argv[0], result->status, words[0] != '\0' ? ": " : "", g_strchomp((char *) words));
+                spec->argv[0], result->status, words[0] != '\0' ? ": " : "",
+                g_strchomp((char *) words));
     return false;
 }
 

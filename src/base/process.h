@@ -18,7 +18,7 @@ typedef struct {
 } ProcessSpec;
 
 typedef struct {
-    int status;  /* exit code, or 128 + signal */
+    int status; /* exit code, or 128 + signal */
     char *output;
     size_t output_length;
     char *errors; /* what it said on stderr, at most 64 KiB */

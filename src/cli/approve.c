@@ -25,13 +25,16 @@ static ExitStatus carry_on(Delivery *delivery, const char *id, View *view, GErro
 {
     g_autoptr(Deployment) deployment = deployment_find(delivery, id, error);
     g_autoptr(Release) release =
-        deployment != NULL ? release_find(delivery, deployment->project, deployment->digest, error) : NULL;
+        deployment != NULL ? release_find(delivery, deployment->project, deployment->digest, error)
+                           : NULL;
     if (release == NULL)
         return EXIT_STATUS_INTERNAL;
     if (deployment->run != NULL) {
-        ExitStatus status = ship_environments(delivery, release, deployment->run, deployment->requested_by,
-                                              view_sink(view), error);
-        return ship_end_run(delivery, deployment->run, status, view_sink(view), error) ? status : EXIT_STATUS_INTERNAL;
+        ExitStatus status = ship_environments(delivery, release, deployment->run,
+                                              deployment->requested_by, view_sink(view), error);
+        return ship_end_run(delivery, deployment->run, status, view_sink(view), error)
+                   ? status
+                   : EXIT_STATUS_INTERNAL;
     }
     g_autoptr(GPtrArray) gates = NULL;
     if (!decide(delivery, deployment, &gates, error))
@@ -48,21 +51,28 @@ static int answer(const Command *command, int argc, char **argv, bool reject, GE
 {
     g_auto(Options) o = {0};
     const GOptionEntry entries[] = {
-        {"as", 0, 0, G_OPTION_ARG_STRING, &o.person, "who answers, as enrolled with `slipway user add`", "NAME"},
-        {"key", 0, 0, G_OPTION_ARG_FILENAME, &o.key, "that person's private key, or a .pub whose half ssh-agent holds", "FILE"},
+        {"as", 0, 0, G_OPTION_ARG_STRING, &o.person,
+         "who answers, as enrolled with `slipway user add`", "NAME"},
+        {"key", 0, 0, G_OPTION_ARG_FILENAME, &o.key,
+         "that person's private key, or a .pub whose half ssh-agent holds", "FILE"},
         {"comment", 0, 0, G_OPTION_ARG_STRING, &o.comment, "goes into the record", "TEXT"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &o.format, "text, or json: the event stream", "text|json"},
+        {"format", 0, 0, G_OPTION_ARG_STRING, &o.format, "text, or json: the event stream",
+         "text|json"},
         {NULL},
     };
     ViewFormat format;
-    if (!command_parse(command, entries, &argc, &argv, error) || !view_format_parse(o.format, &format, error))
+    if (!command_parse(command, entries, &argc, &argv, error) ||
+        !view_format_parse(o.format, &format, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2 || o.person == NULL || o.key == NULL)
         return command_usage_error(error, "expected: ID --as NAME --key FILE");
 
     g_autoptr(Delivery) delivery = delivery_open(NULL, NULL, error);
-    ApprovalRequest request = {
-        .deployment = argv[1], .person = o.person, .key_path = o.key, .comment = o.comment, .reject = reject};
+    ApprovalRequest request = {.deployment = argv[1],
+                               .person = o.person,
+                               .key_path = o.key,
+                               .comment = o.comment,
+                               .reject = reject};
     bool enough;
     if (delivery == NULL || !approval_give(delivery, &request, &enough, error))
         return EXIT_STATUS_NO;

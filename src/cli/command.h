@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 typedef struct {
-    const char *name;     /* "build"; two words for a nested one: "registry serve" */
-    const char *group;    /* "path", "image", "check", "trust", "environment", "service", "plumbing" */
+    const char *name;  /* "build"; two words for a nested one: "registry serve" */
+    const char *group; /* "path", "image", "check", "trust", "environment", "service", "plumbing" */
     const char *operands; /* "[DIR]" */
     const char *summary;  /* one line, lower case, no full stop */
     /* Parses its own options with command_parse and answers with a status of the table. Errors

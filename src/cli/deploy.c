@@ -12,7 +12,8 @@
 static char *find_requester(void)
 {
     g_autoptr(Source) source = source_open(".", true, NULL);
-    return source != NULL ? g_strdup(source->requester) : g_strdup_printf("local:%s", g_get_user_name());
+    return source != NULL ? g_strdup(source->requester)
+                          : g_strdup_printf("local:%s", g_get_user_name());
 }
 
 /* The digest that is meant: REF, or what serves in the environment before ENVIRONMENT. */
@@ -25,7 +26,8 @@ static char *find_digest(Delivery *delivery, const char *project, const char *en
     if (recent == NULL)
         return NULL;
     if (recent->len == 0) {
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND, "nothing of '%s' was deployed yet; name an image", project);
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
+                    "nothing of '%s' was deployed yet; name an image", project);
         return NULL;
     }
     const Deployment *newest = g_ptr_array_index(recent, 0);
@@ -36,12 +38,15 @@ static char *find_digest(Delivery *delivery, const char *project, const char *en
         return NULL;
     if (settings == NULL || settings->after == NULL) {
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
-                    settings == NULL ? "no environment '%s'" : "'%s' comes after no other environment; name the image", environment);
+                    settings == NULL ? "no environment '%s'"
+                                     : "'%s' comes after no other environment; name the image",
+                    environment);
         return NULL;
     }
     g_autoptr(Deployment) serving = environment_serving(delivery, project, settings->after, error);
     if (serving == NULL && error != NULL && *error == NULL)
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED, "nothing serves in '%s'; deploy there first", settings->after);
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED,
+                    "nothing serves in '%s'; deploy there first", settings->after);
     return serving != NULL ? g_strdup(serving->digest) : NULL;
 }
 
@@ -50,16 +55,17 @@ static void show_gates(View *view, const GPtrArray *gates, const char *environme
     for (guint i = 0; gates != NULL && i < gates->len; i++) {
         const Gate *gate = g_ptr_array_index(gates, i);
         event_emit(view_sink(view), "gate",
-                   json_pack("{s:s, s:s, s:s, s:s}", "environment", environment, "gate", gate->name, "verdict",
-                             gate_verdict_name(gate->verdict), "text", gate->text));
+                   json_pack("{s:s, s:s, s:s, s:s}", "environment", environment, "gate", gate->name,
+                             "verdict", gate_verdict_name(gate->verdict), "text", gate->text));
     }
 }
 
-static ExitStatus deploy(Delivery *delivery, const Release *release, const char *environment, View *view,
-                         GError **error)
+static ExitStatus deploy(Delivery *delivery, const Release *release, const char *environment,
+                         View *view, GError **error)
 {
     g_autofree char *requester = find_requester();
-    DeploymentRequest request = {.environment = environment, .requested_by = requester, .reason = "deploy"};
+    DeploymentRequest request = {
+        .environment = environment, .requested_by = requester, .reason = "deploy"};
     g_autoptr(Deployment) deployment = deployment_request(delivery, release, &request, error);
     g_autoptr(GPtrArray) gates = NULL;
     if (deployment == NULL)
@@ -81,7 +87,8 @@ static int run(int argc, char **argv, GError **error)
     g_autofree char *project_name = NULL, *format_text = NULL;
     const GOptionEntry entries[] = {
         {"project", 0, 0, G_OPTION_ARG_STRING, &project_name, "which project", "NAME"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "text, or json: the event stream", "text|json"},
+        {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "text, or json: the event stream",
+         "text|json"},
         {NULL},
     };
     ViewFormat format;
@@ -92,9 +99,11 @@ static int run(int argc, char **argv, GError **error)
         return command_usage_error(error, "expected an environment and perhaps an image");
 
     g_autoptr(Delivery) delivery = delivery_open(NULL, NULL, error);
-    g_autofree char *project = delivery != NULL ? environment_project(delivery, project_name, error) : NULL;
+    g_autofree char *project =
+        delivery != NULL ? environment_project(delivery, project_name, error) : NULL;
     g_autofree char *digest =
-        project != NULL ? find_digest(delivery, project, argv[1], argc == 3 ? argv[2] : NULL, error) : NULL;
+        project != NULL ? find_digest(delivery, project, argv[1], argc == 3 ? argv[2] : NULL, error)
+                        : NULL;
     if (digest == NULL)
         return EXIT_STATUS_NO;
     fprintf(stderr, "%s  %s\n", project, digest);

@@ -5,8 +5,8 @@
 
 static GPtrArray *known_projects(Delivery *delivery, GError **error)
 {
-    g_autoptr(Statement) rows =
-        database_prepare(delivery->state->database, error, "SELECT name FROM project ORDER BY name", "");
+    g_autoptr(Statement) rows = database_prepare(delivery->state->database, error,
+                                                 "SELECT name FROM project ORDER BY name", "");
     if (rows == NULL)
         return NULL;
     GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
@@ -51,11 +51,13 @@ char *environment_project(Delivery *delivery, const char *project, GError **erro
     if (here != NULL && has(names, here))
         return g_steal_pointer(&here);
     if (names->len == 0)
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND, "nothing was shipped here yet; `slipway ship DIR`");
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
+                    "nothing was shipped here yet; `slipway ship DIR`");
     else {
         g_ptr_array_add(names, NULL);
         g_autofree char *list = g_strjoinv(", ", (char **) names->pdata);
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "which project? --project NAME: %s", list);
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                    "which project? --project NAME: %s", list);
     }
     return NULL;
 }

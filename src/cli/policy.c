@@ -18,18 +18,20 @@ static int run_show(int argc, char **argv, GError **error)
     if (!command_parse(&command_policy_show, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     g_autoptr(Delivery) delivery = delivery_open(NULL, NULL, error);
-    g_autofree char *project = delivery != NULL ? environment_project(delivery, project_name, error) : NULL;
+    g_autofree char *project =
+        delivery != NULL ? environment_project(delivery, project_name, error) : NULL;
     g_autoptr(GPtrArray) all = project != NULL ? policy_list(delivery, project, error) : NULL;
     if (all == NULL)
         return EXIT_STATUS_NO;
-    g_autoptr(Policy) shown =
-        version > 0 ? policy_version(delivery, project, version, error) : policy_in_force(delivery, project, error);
+    g_autoptr(Policy) shown = version > 0 ? policy_version(delivery, project, version, error)
+                                          : policy_in_force(delivery, project, error);
     if (shown == NULL)
         return EXIT_STATUS_NO;
     int needed = policy_people_needed(delivery, error);
     for (guint i = 0; i < all->len && g_strcmp0(format, "json") != 0; i++) {
         const Policy *policy = g_ptr_array_index(all, i);
-        fprintf(stderr, "version %" G_GINT64_FORMAT "  %-9s  from %.12s", policy->version, policy->status, policy->source_commit);
+        fprintf(stderr, "version %" G_GINT64_FORMAT "  %-9s  from %.12s", policy->version,
+                policy->status, policy->source_commit);
         if (g_str_equal(policy->status, "proposed"))
             fprintf(stderr, "  accepted by %d of %d", policy->accepted, needed);
         fputc('\n', stderr);
@@ -55,11 +57,14 @@ static int run_accept(int argc, char **argv, GError **error)
     if (argc != 2 || *end != '\0' || person == NULL || key == NULL)
         return command_usage_error(error, "expected: VERSION --as NAME --key FILE");
     g_autoptr(Delivery) delivery = delivery_open(NULL, NULL, error);
-    g_autofree char *project = delivery != NULL ? environment_project(delivery, project_name, error) : NULL;
+    g_autofree char *project =
+        delivery != NULL ? environment_project(delivery, project_name, error) : NULL;
     bool in_force = false;
-    if (project == NULL || !policy_accept(delivery, project, version, person, key, &in_force, error))
+    if (project == NULL ||
+        !policy_accept(delivery, project, version, person, key, &in_force, error))
         return EXIT_STATUS_NO;
-    printf("version %" G_GINT64_FORMAT " %s\n", version, in_force ? "is in force" : "accepted; another person is needed");
+    printf("version %" G_GINT64_FORMAT " %s\n", version,
+           in_force ? "is in force" : "accepted; another person is needed");
     return in_force ? EXIT_STATUS_DONE : EXIT_STATUS_PERSON;
 }
 

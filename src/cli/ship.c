@@ -9,8 +9,10 @@ static int run(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"allow-dirty", 0, 0, G_OPTION_ARG_NONE, &allow_dirty,
          "ship uncommitted changes too; the provenance says so and production refuses it", NULL},
-        {"new-run", 0, 0, G_OPTION_ARG_NONE, &fresh, "do not go on with an unfinished run of this commit", NULL},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "text, or json: the event stream", "text|json"},
+        {"new-run", 0, 0, G_OPTION_ARG_NONE, &fresh,
+         "do not go on with an unfinished run of this commit", NULL},
+        {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "text, or json: the event stream",
+         "text|json"},
         {NULL},
     };
     ViewFormat format;

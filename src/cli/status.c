@@ -34,7 +34,8 @@ static bool parse(const Command *command, Options *o, int *argc, char ***argv, G
         return false;
     if (*argc > 2)
         command_usage_error(error, "one environment at most");
-    else if (o->format != NULL && !g_str_equal(o->format, "json") && !g_str_equal(o->format, "text"))
+    else if (o->format != NULL && !g_str_equal(o->format, "json") &&
+             !g_str_equal(o->format, "text"))
         command_usage_error(error, "--format is text or json");
     else
         return true;
@@ -59,7 +60,8 @@ static char *find_by(Delivery *delivery, const Deployment *deployment)
 {
     g_autoptr(Statement) rows = database_prepare(
         delivery->state->database, NULL,
-        "SELECT person FROM approval WHERE deployment = ? AND decision = 'approved' ORDER BY at", "s", deployment->id);
+        "SELECT person FROM approval WHERE deployment = ? AND decision = 'approved' ORDER BY at",
+        "s", deployment->id);
     g_autoptr(GString) names = g_string_new(NULL);
     while (rows != NULL && statement_step(rows, NULL))
         g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", statement_text(rows, 0));
@@ -70,19 +72,22 @@ static char *find_by(Delivery *delivery, const Deployment *deployment)
 static const char *ask_health(const EnvironmentSettings *settings)
 {
     const char *host = g_str_equal(settings->address, "0.0.0.0") ? "127.0.0.1" : settings->address;
-    HttpProbe probe = {.path = settings->health_path != NULL ? settings->health_path : "/", .timeout_ms = 2000};
+    HttpProbe probe = {.path = settings->health_path != NULL ? settings->health_path : "/",
+                       .timeout_ms = 2000};
     g_auto(HttpProbeAnswer) answer = {0};
     if (!http_probe(host, settings->port, &probe, &answer, NULL))
         return "down";
     return answer.status < 500 ? "healthy" : "unhealthy";
 }
 
-static json_t *describe(Delivery *delivery, const char *project, const char *environment, GError **error)
+static json_t *describe(Delivery *delivery, const char *project, const char *environment,
+                        GError **error)
 {
     g_autoptr(Deployment) serving = environment_serving(delivery, project, environment, error);
     if (serving == NULL)
-        return json_pack("{s:s, s:s, s:n, s:n, s:n, s:n, s:s, s:n}", "project", project, "environment",
-                         environment, "digest", "release", "since", "by", "health", "nothing serves", "url");
+        return json_pack("{s:s, s:s, s:n, s:n, s:n, s:n, s:s, s:n}", "project", project,
+                         "environment", environment, "digest", "release", "since", "by", "health",
+                         "nothing serves", "url");
     g_autoptr(Release) release = release_find(delivery, project, serving->digest, error);
     if (release == NULL)
         return NULL;
@@ -90,10 +95,10 @@ static json_t *describe(Delivery *delivery, const char *project, const char *env
     g_autofree char *by = find_by(delivery, serving);
     g_autofree char *url = decide_url(release, environment);
     const EnvironmentSettings *settings = project_environment(release->settings, environment);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "project", project, "environment",
-                     environment, "digest", serving->digest, "release",
-                     release->version != NULL ? release->version : release->commit, "commit", release->commit,
-                     "deployment", serving->id, "since", since, "by", by, "health",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "project", project,
+                     "environment", environment, "digest", serving->digest, "release",
+                     release->version != NULL ? release->version : release->commit, "commit",
+                     release->commit, "deployment", serving->id, "since", since, "by", by, "health",
                      settings != NULL ? ask_health(settings) : "unknown", "url", url);
 }
 
@@ -103,13 +108,15 @@ static int run_status(int argc, char **argv, GError **error)
     if (!parse(&command_status, &o, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     g_autoptr(Delivery) delivery = delivery_open(NULL, NULL, error);
-    g_autoptr(json_t) environments = delivery != NULL ? environment_list(delivery, o.project, error) : NULL;
+    g_autoptr(json_t) environments =
+        delivery != NULL ? environment_list(delivery, o.project, error) : NULL;
     if (environments == NULL)
         return EXIT_STATUS_NO;
     g_autoptr(json_t) rows = json_array();
     size_t i;
     json_t *e;
-    json_array_foreach(environments, i, e) {
+    json_array_foreach(environments, i, e)
+    {
         const char *name = json_get_string(e, "environment");
         if (argc == 2 && !g_str_equal(argv[1], name))
             continue;
@@ -123,15 +130,17 @@ static int run_status(int argc, char **argv, GError **error)
     if (json_array_size(rows) == 0)
         printf("nothing was deployed yet\n");
     else
-        printf("%-14s %-12s %-10s %-14s %-20s %-22s %-9s %s\n", "PROJECT", "ENVIRONMENT", "RELEASE", "DIGEST",
-               "SINCE", "BY", "HEALTH", "URL");
-    json_array_foreach(rows, i, e) {
+        printf("%-14s %-12s %-10s %-14s %-20s %-22s %-9s %s\n", "PROJECT", "ENVIRONMENT", "RELEASE",
+               "DIGEST", "SINCE", "BY", "HEALTH", "URL");
+    json_array_foreach(rows, i, e)
+    {
         const char *digest = json_get_string(e, "digest"), *release = json_get_string(e, "release");
-        const char *since = json_get_string(e, "since"), *by = json_get_string(e, "by"), *url = json_get_string(e, "url");
+        const char *since = json_get_string(e, "since"), *by = json_get_string(e, "by"),
+                   *url = json_get_string(e, "url");
         printf("%-14s %-12s %-10.10s %-14.14s %-20s %-22s %-9s %s\n", json_get_string(e, "project"),
                json_get_string(e, "environment"), release != NULL ? release : "-",
-               digest != NULL ? digest + strlen("sha256:") : "-", since != NULL ? since : "-", by != NULL ? by : "-",
-               json_get_string(e, "health"), url != NULL ? url : "-");
+               digest != NULL ? digest + strlen("sha256:") : "-", since != NULL ? since : "-",
+               by != NULL ? by : "-", json_get_string(e, "health"), url != NULL ? url : "-");
     }
     return EXIT_STATUS_DONE;
 }
@@ -143,7 +152,9 @@ static int run_history(int argc, char **argv, GError **error)
         return EXIT_STATUS_USAGE;
     g_autoptr(Delivery) delivery = delivery_open(NULL, NULL, error);
     g_autoptr(GPtrArray) list =
-        delivery != NULL ? deployment_list(delivery, o.project, argc == 2 ? argv[1] : NULL, NULL, o.limit, error) : NULL;
+        delivery != NULL
+            ? deployment_list(delivery, o.project, argc == 2 ? argv[1] : NULL, NULL, o.limit, error)
+            : NULL;
     if (list == NULL)
         return EXIT_STATUS_NO;
     json_t *rows = json_array();
@@ -151,22 +162,26 @@ static int run_history(int argc, char **argv, GError **error)
         const Deployment *d = g_ptr_array_index(list, i);
         g_autofree char *at = clock_format_seconds(d->created_at / 1000000000);
         g_autofree char *by = find_by(delivery, d);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "id", d->id,
-                                              "project", d->project, "environment", d->environment, "digest",
-                                              d->digest, "state", d->state, "reason", d->reason, "at", at, "by", by,
-                                              "run", d->run, "message", d->message));
+        json_array_append_new(
+            rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "id", d->id,
+                            "project", d->project, "environment", d->environment, "digest",
+                            d->digest, "state", d->state, "reason", d->reason, "at", at, "by", by,
+                            "run", d->run, "message", d->message));
     }
     if (is_json(&o))
         return print_json(rows);
     size_t i;
     json_t *row;
-    printf("%-15s %-12s %-14s %-13s %-20s %-18s %s\n", "ID", "ENVIRONMENT", "DIGEST", "STATE", "AT", "BY", "WHY");
-    json_array_foreach(rows, i, row) {
+    printf("%-15s %-12s %-14s %-13s %-20s %-18s %s\n", "ID", "ENVIRONMENT", "DIGEST", "STATE", "AT",
+           "BY", "WHY");
+    json_array_foreach(rows, i, row)
+    {
         const char *message = json_get_string(row, "message");
         g_auto(GStrv) lines = g_strsplit(message != NULL ? message : "", "\n", 2);
         printf("%-15s %-12s %-14.14s %-13s %-20s %-18s %s\n", json_get_string(row, "id"),
-               json_get_string(row, "environment"), json_get_string(row, "digest") + strlen("sha256:"),
-               json_get_string(row, "state"), json_get_string(row, "at"), json_get_string(row, "by"),
+               json_get_string(row, "environment"),
+               json_get_string(row, "digest") + strlen("sha256:"), json_get_string(row, "state"),
+               json_get_string(row, "at"), json_get_string(row, "by"),
                lines[0] != NULL ? lines[0] : "");
     }
     json_decref(rows);
@@ -181,30 +196,34 @@ static int run_releases(int argc, char **argv, GError **error)
     g_autoptr(Delivery) delivery = delivery_open(NULL, NULL, error);
     g_autoptr(Statement) found =
         delivery != NULL
-            ? database_prepare(delivery->state->database, error,
-                               "SELECT project, digest, commit_id, version, created_at, run FROM release "
-                               "WHERE ?1 IS NULL OR project = ?1 ORDER BY created_at DESC LIMIT ?2",
-                               "si", o.project, (int64_t) o.limit)
+            ? database_prepare(
+                  delivery->state->database, error,
+                  "SELECT project, digest, commit_id, version, created_at, run FROM release "
+                  "WHERE ?1 IS NULL OR project = ?1 ORDER BY created_at DESC LIMIT ?2",
+                  "si", o.project, (int64_t) o.limit)
             : NULL;
     if (found == NULL)
         return EXIT_STATUS_NO;
     json_t *rows = json_array();
     while (statement_step(found, NULL)) {
         g_autofree char *at = clock_format_seconds(statement_integer(found, 4) / 1000000000);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s}", "project", statement_text(found, 0),
-                                              "digest", statement_text(found, 1), "commit", statement_text(found, 2),
-                                              "version", statement_text(found, 3), "at", at, "run",
-                                              statement_text(found, 5)));
+        json_array_append_new(
+            rows, json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s}", "project", statement_text(found, 0),
+                            "digest", statement_text(found, 1), "commit", statement_text(found, 2),
+                            "version", statement_text(found, 3), "at", at, "run",
+                            statement_text(found, 5)));
     }
     if (is_json(&o))
         return print_json(rows);
     size_t i;
     json_t *row;
     printf("%-14s %-10s %-14s %-72s %s\n", "PROJECT", "VERSION", "COMMIT", "DIGEST", "AT");
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         const char *version = json_get_string(row, "version");
-        printf("%-14s %-10s %-14.12s %-72s %s\n", json_get_string(row, "project"), version != NULL ? version : "-",
-               json_get_string(row, "commit"), json_get_string(row, "digest"), json_get_string(row, "at"));
+        printf("%-14s %-10s %-14.12s %-72s %s\n", json_get_string(row, "project"),
+               version != NULL ? version : "-", json_get_string(row, "commit"),
+               json_get_string(row, "digest"), json_get_string(row, "at"));
     }
     json_decref(rows);
     return EXIT_STATUS_DONE;

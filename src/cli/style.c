@@ -13,7 +13,7 @@ static bool has_colour(FILE *out)
 
 const char *style_on(FILE *out, StyleColour colour)
 {
-    static const char *const codes[] = {"",          "\033[1m",  "\033[2m", "\033[31m",
+    static const char *const codes[] = {"",         "\033[1m",  "\033[2m", "\033[31m",
                                         "\033[32m", "\033[33m", "\033[36m"};
     return colour != STYLE_NONE && has_colour(out) ? codes[colour] : "";
 }

@@ -3,7 +3,15 @@
 
 #include <stdio.h>
 
-typedef enum { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_RED, STYLE_GREEN, STYLE_YELLOW, STYLE_CYAN } StyleColour;
+typedef enum {
+    STYLE_NONE,
+    STYLE_BOLD,
+    STYLE_DIM,
+    STYLE_RED,
+    STYLE_GREEN,
+    STYLE_YELLOW,
+    STYLE_CYAN
+} StyleColour;
 
 /* The escape sequence that begins COLOUR on OUT, or ends all; "" where there is no colour. */
 const char *style_on(FILE *out, StyleColour colour);

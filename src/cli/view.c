@@ -27,9 +27,9 @@ struct View {
     ViewFormat format;
     bool live;
     GMutex lock;
-    GPtrArray *rows;     /* Row * */
-    GPtrArray *summary;  /* char *, name and value in turn */
-    guint drawn;         /* lines on the screen that are ours */
+    GPtrArray *rows;    /* Row * */
+    GPtrArray *summary; /* char *, name and value in turn */
+    guint drawn;        /* lines on the screen that are ours */
     guint tick;
     GThread *ticker;
     bool stop, ended;
@@ -92,8 +92,10 @@ static const char *symbol(const View *view, const Row *row)
 
 static StyleColour colour_of(const Row *row)
 {
-    static const StyleColour colours[] = {[ROW_RUNNING] = STYLE_CYAN, [ROW_PASSED] = STYLE_GREEN,
-                                          [ROW_FAILED] = STYLE_RED, [ROW_SKIPPED] = STYLE_DIM,
+    static const StyleColour colours[] = {[ROW_RUNNING] = STYLE_CYAN,
+                                          [ROW_PASSED] = STYLE_GREEN,
+                                          [ROW_FAILED] = STYLE_RED,
+                                          [ROW_SKIPPED] = STYLE_DIM,
                                           [ROW_WAITING] = STYLE_YELLOW};
     return colours[row->state];
 }
@@ -126,17 +128,20 @@ static void print_row(const View *view, const Row *row, int columns)
     g_autofree char *text = fit(row->text != NULL ? row->text : "", columns - 2 - 2 - 13 - 11);
     glong pad = columns - 2 - 2 - 13 - g_utf8_strlen(text, -1) - 10;
     fprintf(stderr, "  %s%s%s %s%-12s%s %s", style_on(stderr, colour_of(row)), symbol(view, row),
-            style_off(stderr), style_on(stderr, row->state == ROW_RUNNING ? STYLE_BOLD : STYLE_NONE),
-            row->name, style_off(stderr), text);
+            style_off(stderr),
+            style_on(stderr, row->state == ROW_RUNNING ? STYLE_BOLD : STYLE_NONE), row->name,
+            style_off(stderr), text);
     if (time[0] != '\0')
-        fprintf(stderr, "%*s%s%8s%s", (int) MAX(pad, 1), "", style_on(stderr, STYLE_DIM), time, style_off(stderr));
+        fprintf(stderr, "%*s%s%8s%s", (int) MAX(pad, 1), "", style_on(stderr, STYLE_DIM), time,
+                style_off(stderr));
     fputs(view->live ? "\033[K\n" : "\n", stderr);
 }
 
 static int terminal_columns(void)
 {
     struct winsize size;
-    int columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 40 ? size.ws_col : 80;
+    int columns =
+        ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 40 ? size.ws_col : 80;
     return MIN(columns, 110);
 }
 
@@ -199,10 +204,11 @@ static void summarise(View *view, const char *name, char *value /* taken */)
 static void on_run_started(View *view, const json_t *event)
 {
     const char *commit = json_get_string(event, "commit");
-    g_autofree char *line = g_strdup_printf(
-        "%s%s%s  %.12s  %s  %s%s%s", style_on(stderr, STYLE_BOLD), json_get_string(event, "project"),
-        style_off(stderr), commit, json_get_string(event, "subject"), style_on(stderr, STYLE_DIM),
-        json_get_string(event, "author"), style_off(stderr));
+    g_autofree char *line =
+        g_strdup_printf("%s%s%s  %.12s  %s  %s%s%s", style_on(stderr, STYLE_BOLD),
+                        json_get_string(event, "project"), style_off(stderr), commit,
+                        json_get_string(event, "subject"), style_on(stderr, STYLE_DIM),
+                        json_get_string(event, "author"), style_off(stderr));
     print_above(view, line);
     if (json_get_boolean(event, "resumed", false))
         print_above(view, "going on with the run that was interrupted");
@@ -214,21 +220,25 @@ static char *describe_end(const char *job, const json_t *event)
     const char *why = json_get_string(event, "why");
     if (why == NULL)
         why = json_get_string(event, "failed");
-    if (json_is_string(json_object_get(event, "why")) || (why != NULL && json_is_string(json_object_get(event, "failed"))))
+    if (json_is_string(json_object_get(event, "why")) ||
+        (why != NULL && json_is_string(json_object_get(event, "failed"))))
         return g_strdup(why);
     if (g_str_equal(job, "tests"))
         return g_strdup_printf("%" G_GINT64_FORMAT " passed, %" G_GINT64_FORMAT " skipped",
-                               json_get_integer(event, "passed", 0), json_get_integer(event, "skipped", 0));
+                               json_get_integer(event, "passed", 0),
+                               json_get_integer(event, "skipped", 0));
     if (g_str_equal(job, "secrets"))
         return g_strdup_printf("%" G_GINT64_FORMAT " found in %" G_GINT64_FORMAT " files",
-                               json_get_integer(event, "found", 0), json_get_integer(event, "files", 0));
+                               json_get_integer(event, "found", 0),
+                               json_get_integer(event, "files", 0));
     if (g_str_equal(job, "build"))
         return g_strdup(json_get_string(event, "digest"));
     if (g_str_equal(job, "scan")) {
         g_autofree char *counts = json_compact(json_object_get(event, "counts"));
         bool none = json_object_size(json_object_get(event, "counts")) == 0;
         const char *uncovered = json_get_string(event, "uncovered");
-        return g_strdup_printf("%" G_GINT64_FORMAT " packages, %s%s%s", json_get_integer(event, "packages", 0),
+        return g_strdup_printf("%" G_GINT64_FORMAT " packages, %s%s%s",
+                               json_get_integer(event, "packages", 0),
                                none ? "no known vulnerability" : counts,
                                uncovered != NULL && uncovered[0] != '\0' ? "; not covered: " : "",
                                uncovered != NULL ? uncovered : "");
@@ -244,8 +254,9 @@ static char *describe_end(const char *job, const json_t *event)
         return g_strdup(names->str);
     }
     if (g_str_equal(job, "lint"))
-        return json_object_size(json_object_get(event, "counts")) == 0 ? g_strdup("nothing to say")
-                                                                       : json_compact(json_object_get(event, "counts"));
+        return json_object_size(json_object_get(event, "counts")) == 0
+                   ? g_strdup("nothing to say")
+                   : json_compact(json_object_get(event, "counts"));
     if (g_str_equal(job, "workflow"))
         return g_strdup(json_get_string(event, "file"));
     return NULL;
@@ -254,7 +265,8 @@ static char *describe_end(const char *job, const json_t *event)
 static void show_log_tail(View *view, Row *row)
 {
     for (GList *at = row->log.head; at != NULL; at = at->next) {
-        g_autofree char *line = g_strdup_printf("    %s│%s %s", style_on(stderr, STYLE_DIM), style_off(stderr), (char *) at->data);
+        g_autofree char *line = g_strdup_printf("    %s│%s %s", style_on(stderr, STYLE_DIM),
+                                                style_off(stderr), (char *) at->data);
         print_above(view, line);
     }
 }
@@ -288,10 +300,13 @@ static void on_log(View *view, const json_t *event)
 
 static void on_finding(View *view, const json_t *event)
 {
-    const char *severity = json_get_string(event, "severity"), *mend = json_get_string(event, "mend");
+    const char *severity = json_get_string(event, "severity"),
+               *mend = json_get_string(event, "mend");
     gint64 place = json_get_integer(event, "line", 0);
-    g_autofree char *where = place > 0 ? g_strdup_printf(":%" G_GINT64_FORMAT, place) : g_strdup("");
-    bool bad = g_strcmp0(severity, "error") == 0 || g_strcmp0(severity, "high") == 0 || g_strcmp0(severity, "critical") == 0;
+    g_autofree char *where =
+        place > 0 ? g_strdup_printf(":%" G_GINT64_FORMAT, place) : g_strdup("");
+    bool bad = g_strcmp0(severity, "error") == 0 || g_strcmp0(severity, "high") == 0 ||
+               g_strcmp0(severity, "critical") == 0;
     g_autofree char *line = g_strdup_printf(
         "    %s%s%s %s%s  %s  %s%s%s", style_on(stderr, bad ? STYLE_RED : STYLE_YELLOW), severity,
         style_off(stderr), json_get_string(event, "path"), where, json_get_string(event, "rule"),
@@ -324,7 +339,8 @@ static void on_build(View *view, const char *type, const json_t *event)
 
 static void on_deploy(View *view, const json_t *event)
 {
-    const char *environment = json_get_string(event, "environment"), *state = json_get_string(event, "state");
+    const char *environment = json_get_string(event, "environment"),
+               *state = json_get_string(event, "state");
     const char *message = json_get_string(event, "message"), *url = json_get_string(event, "url");
     Row *row = find_row(view, environment, true);
     if (row->ended > 0 && row->state == ROW_WAITING)
@@ -336,10 +352,11 @@ static void on_deploy(View *view, const json_t *event)
         end_row(view, row, ROW_PASSED);
         summarise(view, environment, g_strdup(url));
     } else if (g_strcmp0(state, "failed") == 0 || g_strcmp0(state, "rolled_back") == 0 ||
-               g_strcmp0(state, "failed_migration") == 0 || g_strcmp0(state, "rollback_failed") == 0 ||
-               g_strcmp0(state, "needs_human") == 0) {
-        g_autofree char *text = g_strdup_printf("%s: %s", g_strcmp0(state, "rolled_back") == 0 ? "rolled back" : state,
-                                                message != NULL ? message : "");
+               g_strcmp0(state, "failed_migration") == 0 ||
+               g_strcmp0(state, "rollback_failed") == 0 || g_strcmp0(state, "needs_human") == 0) {
+        g_autofree char *text =
+            g_strdup_printf("%s: %s", g_strcmp0(state, "rolled_back") == 0 ? "rolled back" : state,
+                            message != NULL ? message : "");
         set_text(row, text);
         end_row(view, row, ROW_FAILED);
     } else {
@@ -358,8 +375,10 @@ static void on_deploy_step(View *view, const json_t *event)
         set_text(row, name);
     else if (!view->live) {
         const json_t *detail = json_object_get(event, "detail");
-        const char *why = json_get_string(detail, "why"), *verdict = json_get_string(detail, "verdict");
-        fprintf(stderr, "    %s %s: %s%s%s\n", row->name, name, result, why != NULL ? ": " : (verdict != NULL ? ", " : ""),
+        const char *why = json_get_string(detail, "why"),
+                   *verdict = json_get_string(detail, "verdict");
+        fprintf(stderr, "    %s %s: %s%s%s\n", row->name, name, result,
+                why != NULL ? ": " : (verdict != NULL ? ", " : ""),
                 why != NULL ? why : (verdict != NULL ? verdict : ""));
     }
 }
@@ -367,10 +386,12 @@ static void on_deploy_step(View *view, const json_t *event)
 static void on_gate(View *view, const json_t *event)
 {
     const char *verdict = json_get_string(event, "verdict");
-    if (g_strcmp0(verdict, "missing") != 0 && g_strcmp0(verdict, "failed") != 0 && g_strcmp0(verdict, "warned") != 0)
+    if (g_strcmp0(verdict, "missing") != 0 && g_strcmp0(verdict, "failed") != 0 &&
+        g_strcmp0(verdict, "warned") != 0)
         return;
     g_autofree char *line = g_strdup_printf(
-        "  %sgate %s%s  %s: %s", style_on(stderr, g_str_equal(verdict, "warned") ? STYLE_YELLOW : STYLE_RED),
+        "  %sgate %s%s  %s: %s",
+        style_on(stderr, g_str_equal(verdict, "warned") ? STYLE_YELLOW : STYLE_RED),
         json_get_string(event, "gate"), style_off(stderr), verdict, json_get_string(event, "text"));
     print_above(view, line);
 }
@@ -378,7 +399,8 @@ static void on_gate(View *view, const json_t *event)
 static void on_approval(View *view, const json_t *event)
 {
     Row *row = find_row(view, json_get_string(event, "environment"), true);
-    g_autofree char *text = g_strdup_printf("waits for a person: %s", json_get_string(event, "text"));
+    g_autofree char *text =
+        g_strdup_printf("waits for a person: %s", json_get_string(event, "text"));
     set_text(row, text);
     end_row(view, row, ROW_WAITING);
     summarise(view, "next", g_strdup(json_get_string(event, "command")));
@@ -387,15 +409,21 @@ static void on_approval(View *view, const json_t *event)
 static void on_policy(View *view, const json_t *event)
 {
     const char *loosened = json_get_string(event, "loosened");
-    gint64 proposed = json_get_integer(event, "proposed", 0), force = json_get_integer(event, "in_force", 0);
+    gint64 proposed = json_get_integer(event, "proposed", 0),
+           force = json_get_integer(event, "in_force", 0);
     if (json_is_string(json_object_get(event, "loosened"))) {
-        g_autofree char *line = g_strdup_printf("  slipway.yml is looser than policy version %" G_GINT64_FORMAT ", which holds:\n    %s", force, loosened);
+        g_autofree char *line =
+            g_strdup_printf("  slipway.yml is looser than policy version %" G_GINT64_FORMAT
+                            ", which holds:\n    %s",
+                            force, loosened);
         print_above(view, line);
     }
     if (proposed > 0) {
-        g_autofree char *line = g_strdup_printf("  the default branch proposes policy version %" G_GINT64_FORMAT
-                                                "; it counts once accepted: slipway policy accept %" G_GINT64_FORMAT " --as NAME --key FILE",
-                                                proposed, proposed);
+        g_autofree char *line =
+            g_strdup_printf("  the default branch proposes policy version %" G_GINT64_FORMAT
+                            "; it counts once accepted: slipway policy accept %" G_GINT64_FORMAT
+                            " --as NAME --key FILE",
+                            proposed, proposed);
         print_above(view, line);
     }
 }
@@ -416,7 +444,9 @@ static void show(View *view, const char *type, json_t *event)
     else if (g_str_has_prefix(type, "build."))
         on_build(view, type, event);
     else if (g_str_equal(type, "image.built"))
-        summarise(view, "image", g_strdup_printf("%s@%s", json_get_string(event, "image"), json_get_string(event, "digest")));
+        summarise(view, "image",
+                  g_strdup_printf("%s@%s", json_get_string(event, "image"),
+                                  json_get_string(event, "digest")));
     else if (g_str_equal(type, "deploy"))
         on_deploy(view, event);
     else if (g_str_equal(type, "deploy.step"))
@@ -449,7 +479,8 @@ bool view_format_parse(const char *text, ViewFormat *format, GError **error)
     *format = g_strcmp0(text, "json") == 0 ? VIEW_JSON : VIEW_TEXT;
     if (text == NULL || g_str_equal(text, "json") || g_str_equal(text, "text"))
         return true;
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--format is text or json, not '%s'", text);
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--format is text or json, not '%s'", text);
     return false;
 }
 
@@ -458,7 +489,8 @@ View *view_new(ViewFormat format)
     View *view = g_new0(View, 1);
     view->sink.emit = emit;
     view->format = format;
-    view->live = format == VIEW_TEXT && isatty(STDERR_FILENO) && g_strcmp0(g_getenv("TERM"), "dumb") != 0;
+    view->live =
+        format == VIEW_TEXT && isatty(STDERR_FILENO) && g_strcmp0(g_getenv("TERM"), "dumb") != 0;
     g_mutex_init(&view->lock);
     view->rows = g_ptr_array_new_with_free_func(row_free);
     view->summary = g_ptr_array_new_with_free_func(g_free);

@@ -13,8 +13,10 @@ static bool is_one_of(Delivery *delivery, const json_t *emails, const Person *pe
 {
     size_t i;
     json_t *email;
-    json_array_foreach(emails, i, email) {
-        g_autoptr(Person) who = identity_find_by_email(delivery->state, json_string_value(email), NULL);
+    json_array_foreach(emails, i, email)
+    {
+        g_autoptr(Person) who =
+            identity_find_by_email(delivery->state, json_string_value(email), NULL);
         if (who != NULL && g_str_equal(who->name, person->name))
             return true;
     }
@@ -25,9 +27,8 @@ static bool list_has(const json_t *list, const char *text)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item)
-        if (g_strcmp0(json_string_value(item), text) == 0)
-            return true;
+    json_array_foreach(list, i,
+                       item) if (g_strcmp0(json_string_value(item), text) == 0) return true;
     return false;
 }
 
@@ -49,9 +50,11 @@ static bool may_approve(Delivery *delivery, const Release *release, const Deploy
     gate_approvals_needed(policy, deployment, &approvers);
 
     if (!person_can_approve(person))
-        return refuse(error, person, person->external ? "external people do not approve"
-                                                      : "not enrolled any more, or without a key");
-    if (g_strv_length(approvers) > 0 && !g_strv_contains((const char *const *) approvers, person->name)) {
+        return refuse(error, person,
+                      person->external ? "external people do not approve"
+                                       : "not enrolled any more, or without a key");
+    if (g_strv_length(approvers) > 0 &&
+        !g_strv_contains((const char *const *) approvers, person->name)) {
         g_autofree char *names = g_strjoinv(", ", approvers);
         g_autofree char *why = g_strdup_printf("the policy names %s", names);
         return refuse(error, person, why);
@@ -62,8 +65,10 @@ static bool may_approve(Delivery *delivery, const Release *release, const Deploy
     if (list_has(excluded, "requester") &&
         is_one_of(delivery, json_object_get(release->people, "requester"), person))
         return refuse(error, person, "requested the deployment");
-    g_autoptr(Person) requester = identity_find_by_email(delivery->state, deployment->requested_by, NULL);
-    if (list_has(excluded, "requester") && requester != NULL && g_str_equal(requester->name, person->name))
+    g_autoptr(Person) requester =
+        identity_find_by_email(delivery->state, deployment->requested_by, NULL);
+    if (list_has(excluded, "requester") && requester != NULL &&
+        g_str_equal(requester->name, person->name))
         return refuse(error, person, "requested the deployment");
     return true;
 }
@@ -134,29 +139,34 @@ static bool store(Delivery *delivery, Deployment *deployment, const Person *pers
                   const char *fingerprint, GError **error)
 {
     const char *decision = request->reject ? "rejected" : "approved";
-    if (!database_run(delivery->state->database, error, "INSERT INTO approval VALUES(?, ?, ?, ?, ?, ?)",
-                      "sssssi", deployment->id, person->name, decision, text, signature, clock_now_ns()))
+    if (!database_run(delivery->state->database, error,
+                      "INSERT INTO approval VALUES(?, ?, ?, ?, ?, ?)", "sssssi", deployment->id,
+                      person->name, decision, text, signature, clock_now_ns()))
         return false;
-    g_autoptr(json_t) detail = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "deployment", deployment->id, "environment",
-        deployment->environment, "project", deployment->project, "config", deployment->config_digest,
-        "migrations", deployment->migrations_digest, "key", fingerprint, "statement", text, "signature",
-        signature);
-    LedgerEntry entry = {.actor = person->id, .action = "approve", .object = deployment->digest,
-                         .result = decision, .detail = detail};
+    g_autoptr(json_t) detail =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "deployment", deployment->id,
+                  "environment", deployment->environment, "project", deployment->project, "config",
+                  deployment->config_digest, "migrations", deployment->migrations_digest, "key",
+                  fingerprint, "statement", text, "signature", signature);
+    LedgerEntry entry = {.actor = person->id,
+                         .action = "approve",
+                         .object = deployment->digest,
+                         .result = decision,
+                         .detail = detail};
     if (!request->reject)
         return ledger_append(delivery->ledger, &entry, error) >= 0;
-    g_autofree char *message = g_strdup_printf("rejected by %s%s%s", person->name,
-                                               request->comment != NULL ? ": " : "",
-                                               request->comment != NULL ? request->comment : "");
+    g_autofree char *message =
+        g_strdup_printf("rejected by %s%s%s", person->name, request->comment != NULL ? ": " : "",
+                        request->comment != NULL ? request->comment : "");
     return deployment_move(delivery, deployment, "rejected", message, &entry, error);
 }
 
 static bool given_before(Delivery *delivery, const Deployment *deployment, const Person *person)
 {
-    g_autoptr(Statement) row = database_prepare(
-        delivery->state->database, NULL, "SELECT 1 FROM approval WHERE deployment = ? AND person = ?",
-        "ss", deployment->id, person->name);
+    g_autoptr(Statement) row =
+        database_prepare(delivery->state->database, NULL,
+                         "SELECT 1 FROM approval WHERE deployment = ? AND person = ?", "ss",
+                         deployment->id, person->name);
     return row != NULL && statement_step(row, NULL);
 }
 
@@ -173,7 +183,8 @@ bool approval_give(Delivery *delivery, const ApprovalRequest *request, bool *eno
                     deployment->message != NULL ? deployment->message : "");
         return false;
     }
-    g_autoptr(Release) release = release_find(delivery, deployment->project, deployment->digest, error);
+    g_autoptr(Release) release =
+        release_find(delivery, deployment->project, deployment->digest, error);
     g_autoptr(Person) person =
         release != NULL ? identity_person(delivery->state, request->person, error) : NULL;
     if (person == NULL)
@@ -189,7 +200,8 @@ bool approval_give(Delivery *delivery, const ApprovalRequest *request, bool *eno
         return false;
     }
     g_autofree char *text = make_statement(delivery, deployment, person, request, error);
-    g_autofree char *signature = text != NULL ? statement_sign(request->key_path, text, error) : NULL;
+    g_autofree char *signature =
+        text != NULL ? statement_sign(request->key_path, text, error) : NULL;
     g_autofree char *fingerprint = NULL;
     if (signature == NULL || !identity_verify_statement(delivery->state, person, text, strlen(text),
                                                         signature, &fingerprint, error))

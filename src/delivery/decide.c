@@ -10,7 +10,8 @@
 
 bool decide(Delivery *delivery, Deployment *deployment, GPtrArray **gates_out, GError **error)
 {
-    g_autoptr(Release) release = release_find(delivery, deployment->project, deployment->digest, error);
+    g_autoptr(Release) release =
+        release_find(delivery, deployment->project, deployment->digest, error);
     g_autoptr(GPtrArray) gates =
         release != NULL ? gate_evaluate(delivery, release, deployment, error) : NULL;
     if (gates == NULL)
@@ -24,8 +25,11 @@ bool decide(Delivery *delivery, Deployment *deployment, GPtrArray **gates_out, G
         g_autoptr(json_t) detail =
             json_pack("{s:s, s:s, s:s, s:s}", "deployment", deployment->id, "environment",
                       deployment->environment, "project", deployment->project, "reason", missing);
-        LedgerEntry entry = {.actor = "engine", .action = "deploy", .object = deployment->digest,
-                             .result = "blocked", .detail = detail};
+        LedgerEntry entry = {.actor = "engine",
+                             .action = "deploy",
+                             .object = deployment->digest,
+                             .result = "blocked",
+                             .detail = detail};
         ok = deployment_move(delivery, deployment, "blocked", missing, &entry, error);
     } else if (waiting && !g_str_equal(deployment->state, "waiting"))
         ok = deployment_move(delivery, deployment, "waiting", "waits for a person", NULL, error);
@@ -42,11 +46,16 @@ ExitStatus decide_status(const Deployment *deployment)
         const char *state;
         ExitStatus status;
     } table[] = {
-        {"succeeded", EXIT_STATUS_DONE},         {"failed", EXIT_STATUS_NO},
-        {"blocked", EXIT_STATUS_NO},             {"failed_migration", EXIT_STATUS_NO},
-        {"rolled_back", EXIT_STATUS_ROLLED_BACK}, {"rejected", EXIT_STATUS_REJECTED},
-        {"superseded", EXIT_STATUS_REJECTED},    {"expired", EXIT_STATUS_REJECTED},
-        {"waiting", EXIT_STATUS_PERSON},         {"needs_human", EXIT_STATUS_PERSON},
+        {"succeeded", EXIT_STATUS_DONE},
+        {"failed", EXIT_STATUS_NO},
+        {"blocked", EXIT_STATUS_NO},
+        {"failed_migration", EXIT_STATUS_NO},
+        {"rolled_back", EXIT_STATUS_ROLLED_BACK},
+        {"rejected", EXIT_STATUS_REJECTED},
+        {"superseded", EXIT_STATUS_REJECTED},
+        {"expired", EXIT_STATUS_REJECTED},
+        {"waiting", EXIT_STATUS_PERSON},
+        {"needs_human", EXIT_STATUS_PERSON},
         {"rollback_failed", EXIT_STATUS_PERSON},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(table); i++)
@@ -60,9 +69,9 @@ char *decide_url(const Release *release, const char *environment)
     const EnvironmentSettings *settings = project_environment(release->settings, environment);
     if (settings == NULL)
         return NULL;
-    return g_strdup_printf("http://%s:%d",
-                           g_str_equal(settings->address, "0.0.0.0") ? "127.0.0.1" : settings->address,
-                           settings->port);
+    return g_strdup_printf(
+        "http://%s:%d", g_str_equal(settings->address, "0.0.0.0") ? "127.0.0.1" : settings->address,
+        settings->port);
 }
 
 void decide_announce_approval(const Deployment *deployment, const GPtrArray *gates, EventSink *sink)
@@ -85,8 +94,8 @@ static void emit_state(const Deployment *deployment, const char *url, EventSink 
 {
     event_emit(sink, "deploy",
                json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "deployment", deployment->id,
-                         "environment", deployment->environment, "state", deployment->state, "digest",
-                         deployment->digest, "url", url, "message", deployment->message));
+                         "environment", deployment->environment, "state", deployment->state,
+                         "digest", deployment->digest, "url", url, "message", deployment->message));
 }
 
 /* Emits the steps that have begun or ended since SEEN (name → "begun" or "ended"). */
@@ -96,7 +105,8 @@ static void emit_steps(Delivery *delivery, const Deployment *deployment, GHashTa
     g_autoptr(json_t) steps = deployment_steps(delivery, deployment->id, NULL);
     size_t i;
     json_t *step;
-    json_array_foreach(steps, i, step) {
+    json_array_foreach(steps, i, step)
+    {
         const char *name = json_get_string(step, "name");
         const char *result = json_get_string(step, "result");
         const char *phase = result != NULL ? "ended" : "begun";
@@ -113,14 +123,17 @@ static void emit_steps(Delivery *delivery, const Deployment *deployment, GHashTa
 /* (Re)starts the supervisor and tells it of the deployment; telling twice is harmless. */
 static bool nudge(Delivery *delivery, const Deployment *deployment, GError **error)
 {
-    g_autoptr(json_t) answer = supervisor_call(
-        delivery->state->home, json_pack("{s:s, s:s}", "op", "deploy", "id", deployment->id), error);
+    g_autoptr(json_t) answer =
+        supervisor_call(delivery->state->home,
+                        json_pack("{s:s, s:s}", "op", "deploy", "id", deployment->id), error);
     return answer != NULL;
 }
 
-ExitStatus decide_carry_out(Delivery *delivery, Deployment *deployment, EventSink *sink, GError **error)
+ExitStatus decide_carry_out(Delivery *delivery, Deployment *deployment, EventSink *sink,
+                            GError **error)
 {
-    g_autoptr(Release) release = release_find(delivery, deployment->project, deployment->digest, error);
+    g_autoptr(Release) release =
+        release_find(delivery, deployment->project, deployment->digest, error);
     if (release == NULL || !nudge(delivery, deployment, error))
         return EXIT_STATUS_UNAVAILABLE;
     crash_boundary("ship.deploy.handed");

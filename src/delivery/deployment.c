@@ -12,10 +12,9 @@
     "id, project, environment, digest, config_digest, migrations_digest, reason, of, run, "        \
     "requested_by, state, message, previous, fence, created_at, updated_at"
 
-static const char *const final_states[] = {"succeeded",  "failed",          "rolled_back",
-                                           "blocked",    "rejected",        "superseded",
-                                           "expired",    "rollback_failed", "needs_human",
-                                           "failed_migration", NULL};
+static const char *const final_states[] = {
+    "succeeded", "failed",          "rolled_back", "blocked",          "rejected", "superseded",
+    "expired",   "rollback_failed", "needs_human", "failed_migration", NULL};
 static const char *const waiting_states[] = {"requested", "waiting", NULL};
 
 void deployment_free(Deployment *deployment)
@@ -41,9 +40,19 @@ void deployment_free(Deployment *deployment)
 static Deployment *read_row(Statement *row)
 {
     Deployment *d = g_new0(Deployment, 1);
-    char **texts[] = {&d->id,     &d->project,      &d->environment, &d->digest,  &d->config_digest,
-                      &d->migrations_digest, &d->reason, &d->of, &d->run, &d->requested_by,
-                      &d->state,  &d->message,      &d->previous};
+    char **texts[] = {&d->id,
+                      &d->project,
+                      &d->environment,
+                      &d->digest,
+                      &d->config_digest,
+                      &d->migrations_digest,
+                      &d->reason,
+                      &d->of,
+                      &d->run,
+                      &d->requested_by,
+                      &d->state,
+                      &d->message,
+                      &d->previous};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(statement_text(row, (int) i));
     d->fence = statement_integer(row, 13);
@@ -102,10 +111,9 @@ Deployment *deployment_find(Delivery *delivery, const char *id, GError **error)
 {
     bool usable = strlen(id) >= 4 && id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz")] == '\0';
     g_autofree char *pattern = g_strdup_printf("%s*", usable ? id : "-");
-    g_autoptr(Statement) rows =
-        database_prepare(delivery->state->database, error,
-                         "SELECT " DEPLOYMENT_COLUMNS " FROM deployment WHERE id GLOB ? LIMIT 2", "s",
-                         pattern);
+    g_autoptr(Statement) rows = database_prepare(
+        delivery->state->database, error,
+        "SELECT " DEPLOYMENT_COLUMNS " FROM deployment WHERE id GLOB ? LIMIT 2", "s", pattern);
     if (rows == NULL)
         return NULL;
     g_autoptr(Deployment) found = statement_step(rows, NULL) ? read_row(rows) : NULL;
@@ -158,7 +166,8 @@ bool deployment_move(Delivery *delivery, Deployment *deployment, const char *sta
     return true;
 }
 
-/* The attempt that is to be carried on rather than repeated: not final, same digest and settings. */
+/* The attempt that is to be carried on rather than repeated: not final, same digest and settings.
+ */
 static Deployment *find_open(Delivery *delivery, const Release *release, const char *config,
                              const DeploymentRequest *request, GError **error)
 {
@@ -186,8 +195,11 @@ static bool supersede_waiting(Delivery *delivery, const char *project, const cha
         g_autofree char *message = g_strdup_printf("superseded by %s", successor);
         g_autoptr(json_t) detail = json_pack("{s:s, s:s, s:s}", "deployment", d->id, "environment",
                                              environment, "by", successor);
-        LedgerEntry entry = {.actor = "engine", .action = "deploy", .object = d->digest,
-                             .result = "superseded", .detail = detail};
+        LedgerEntry entry = {.actor = "engine",
+                             .action = "deploy",
+                             .object = d->digest,
+                             .result = "superseded",
+                             .detail = detail};
         if (!deployment_move(delivery, d, "superseded", message, &entry, error))
             return false;
     }
@@ -204,23 +216,28 @@ static bool insert(Delivery *delivery, const Release *release, const DeploymentR
     g_autofree char *key = hash_hex(HASH_SHA256, material, strlen(material));
     int64_t now = clock_now_ns();
     Database *database = delivery->state->database;
-    if (!database_run(database, error, "INSERT OR IGNORE INTO environment(project, name) VALUES(?, ?)",
-                      "ss", release->project, request->environment) ||
-        !database_run(database, error,
-                      "INSERT INTO deployment(id, project, environment, digest, config_digest, "
-                      "migrations_digest, idempotency_key, reason, of, run, requested_by, state, "
-                      "created_at, updated_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?)",
-                      "sssssssssssii", id, release->project, request->environment, release->digest,
-                      config, release->migrations_digest, key, request->reason, request->of,
-                      request->run, request->requested_by, now, now))
+    if (!database_run(database, error,
+                      "INSERT OR IGNORE INTO environment(project, name) VALUES(?, ?)", "ss",
+                      release->project, request->environment) ||
+        !database_run(
+            database, error,
+            "INSERT INTO deployment(id, project, environment, digest, config_digest, "
+            "migrations_digest, idempotency_key, reason, of, run, requested_by, state, "
+            "created_at, updated_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', ?, ?)",
+            "sssssssssssii", id, release->project, request->environment, release->digest, config,
+            release->migrations_digest, key, request->reason, request->of, request->run,
+            request->requested_by, now, now))
         return false;
-    g_autoptr(json_t) detail = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s}", "deployment", id, "environment", request->environment,
-        "project", release->project, "config", config, "migrations", release->migrations_digest,
-        "reason", request->reason);
+    g_autoptr(json_t) detail =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "deployment", id, "environment",
+                  request->environment, "project", release->project, "config", config, "migrations",
+                  release->migrations_digest, "reason", request->reason);
     g_autofree char *actor = g_strdup_printf("requester:%s", request->requested_by);
-    LedgerEntry entry = {.actor = actor, .action = "deploy", .object = release->digest,
-                         .result = "requested", .detail = detail};
+    LedgerEntry entry = {.actor = actor,
+                         .action = "deploy",
+                         .object = release->digest,
+                         .result = "requested",
+                         .detail = detail};
     return ledger_append(delivery->ledger, &entry, error) >= 0;
 }
 
@@ -230,8 +247,8 @@ Deployment *deployment_request(Delivery *delivery, const Release *release,
     g_autofree char *config = release_config_digest(release, request->environment);
     if (config == NULL) {
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
-                    "'%s' has no environment '%s' in the settings of this release", release->project,
-                    request->environment);
+                    "'%s' has no environment '%s' in the settings of this release",
+                    release->project, request->environment);
         return NULL;
     }
     Database *database = delivery->state->database;
@@ -240,7 +257,8 @@ Deployment *deployment_request(Delivery *delivery, const Release *release,
     g_autoptr(GError) failure = NULL;
     g_autoptr(Deployment) open = find_open(delivery, release, config, request, &failure);
     g_autofree char *id = open != NULL ? g_strdup(open->id) : new_id();
-    if (failure != NULL || (open == NULL && !insert(delivery, release, request, config, id, &failure)) ||
+    if (failure != NULL ||
+        (open == NULL && !insert(delivery, release, request, config, id, &failure)) ||
         !supersede_waiting(delivery, release->project, request->environment, id, &failure)) {
         database_rollback(database);
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -293,11 +311,11 @@ bool deployment_step_end(Delivery *delivery, const Deployment *deployment, const
 
 json_t *deployment_steps(Delivery *delivery, const char *id, GError **error)
 {
-    g_autoptr(Statement) rows = database_prepare(
-        delivery->state->database, error,
-        "SELECT name, started_at, ended_at, result, detail FROM deployment_step WHERE deployment = ? "
-        "ORDER BY started_at, rowid",
-        "s", id);
+    g_autoptr(Statement) rows = database_prepare(delivery->state->database, error,
+                                                 "SELECT name, started_at, ended_at, result, "
+                                                 "detail FROM deployment_step WHERE deployment = ? "
+                                                 "ORDER BY started_at, rowid",
+                                                 "s", id);
     if (rows == NULL)
         return NULL;
     json_t *steps = json_array();
@@ -305,11 +323,11 @@ json_t *deployment_steps(Delivery *delivery, const char *id, GError **error)
         size_t length;
         const char *detail = statement_blob(rows, 4, &length);
         json_t *parsed = detail != NULL ? json_parse("detail", detail, length, NULL) : NULL;
-        json_array_append_new(
-            steps, json_pack("{s:s, s:I, s:I, s:s?, s:o?}", "name", statement_text(rows, 0), "started",
-                             (json_int_t) statement_integer(rows, 1), "ended",
-                             (json_int_t) statement_integer(rows, 2), "result", statement_text(rows, 3),
-                             "detail", parsed));
+        json_array_append_new(steps, json_pack("{s:s, s:I, s:I, s:s?, s:o?}", "name",
+                                               statement_text(rows, 0), "started",
+                                               (json_int_t) statement_integer(rows, 1), "ended",
+                                               (json_int_t) statement_integer(rows, 2), "result",
+                                               statement_text(rows, 3), "detail", parsed));
     }
     return steps;
 }
@@ -317,29 +335,28 @@ json_t *deployment_steps(Delivery *delivery, const char *id, GError **error)
 Deployment *environment_serving(Delivery *delivery, const char *project, const char *environment,
                                 GError **error)
 {
-    g_autoptr(Statement) row = database_prepare(
-        delivery->state->database, error,
-        "SELECT " DEPLOYMENT_COLUMNS " FROM deployment WHERE id = "
-        "(SELECT serving FROM environment WHERE project = ? AND name = ?)",
-        "ss", project, environment);
+    g_autoptr(Statement) row =
+        database_prepare(delivery->state->database, error,
+                         "SELECT " DEPLOYMENT_COLUMNS " FROM deployment WHERE id = "
+                         "(SELECT serving FROM environment WHERE project = ? AND name = ?)",
+                         "ss", project, environment);
     return row != NULL && statement_step(row, error) ? read_row(row) : NULL;
 }
 
 json_t *environment_list(Delivery *delivery, const char *project, GError **error)
 {
-    g_autoptr(Statement) rows = database_prepare(
-        delivery->state->database, error,
-        "SELECT project, name, serving, last_good FROM environment WHERE ?1 IS NULL OR project = ?1 "
-        "ORDER BY project, name",
-        "s", project);
+    g_autoptr(Statement) rows = database_prepare(delivery->state->database, error,
+                                                 "SELECT project, name, serving, last_good FROM "
+                                                 "environment WHERE ?1 IS NULL OR project = ?1 "
+                                                 "ORDER BY project, name",
+                                                 "s", project);
     if (rows == NULL)
         return NULL;
     json_t *list = json_array();
     while (statement_step(rows, NULL))
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:s?}", "project",
-                                              statement_text(rows, 0), "environment",
-                                              statement_text(rows, 1), "serving",
-                                              statement_text(rows, 2), "last_good",
-                                              statement_text(rows, 3)));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s?, s:s?}", "project", statement_text(rows, 0),
+                            "environment", statement_text(rows, 1), "serving",
+                            statement_text(rows, 2), "last_good", statement_text(rows, 3)));
     return list;
 }

@@ -47,7 +47,8 @@ bool deployment_is_final(const Deployment *deployment);
 /* Approved or under way: the supervisor must carry it on. */
 bool deployment_is_active(const Deployment *deployment);
 
-/* Moves to STATE with MESSAGE (may be NULL), and records ENTRY (may be NULL) in the ledger with it. */
+/* Moves to STATE with MESSAGE (may be NULL), and records ENTRY (may be NULL) in the ledger with it.
+ */
 bool deployment_move(Delivery *delivery, Deployment *deployment, const char *state,
                      const char *message, const LedgerEntry *entry, GError **error);
 

@@ -122,7 +122,8 @@ static bool check_tests(Inquiry *q, int64_t version, GError **error)
         add(q, "tests", GATE_FAILED, evidence, "they failed on commit %.12s", q->release->commit);
     else if (passed < min)
         add(q, "tests", GATE_FAILED, evidence,
-            "%" G_GINT64_FORMAT " passed, the policy asks for at least %" G_GINT64_FORMAT, passed, min);
+            "%" G_GINT64_FORMAT " passed, the policy asks for at least %" G_GINT64_FORMAT, passed,
+            min);
     else
         add(q, "tests", GATE_PASSED, evidence, "%" G_GINT64_FORMAT " passed", passed);
     return true;
@@ -157,7 +158,8 @@ static gint64 count_from(const json_t *counts, Severity worst)
     gint64 total = 0;
     const char *name;
     json_t *number;
-    json_object_foreach((json_t *) counts, name, number) {
+    json_object_foreach((json_t *) counts, name, number)
+    {
         Severity severity;
         if (severity_parse(name, &severity) && severity >= worst)
             total += json_integer_value(number);
@@ -177,8 +179,9 @@ static bool check_lint(Inquiry *q, int64_t version, GError **error)
     if (evidence == NULL)
         add(q, "lint", GATE_MISSING, NULL, "commit %.12s was not linted", q->release->commit);
     else if (count > 0 || g_strcmp0(json_get_string(evidence, "result"), "failed") == 0)
-        add(q, "lint", GATE_FAILED, evidence, "%" G_GINT64_FORMAT " findings of level %s or worse%s",
-            count, level, count == 0 ? "; a lint command failed" : "");
+        add(q, "lint", GATE_FAILED, evidence,
+            "%" G_GINT64_FORMAT " findings of level %s or worse%s", count, level,
+            count == 0 ? "; a lint command failed" : "");
     else
         add(q, "lint", GATE_PASSED, evidence, "none of level %s", level);
     return true;
@@ -219,7 +222,8 @@ static bool check_vulnerabilities(Inquiry *q, int64_t version, GError **error)
 {
     const json_t *gate = json_object_get(json_object_get(q->policy, "gates"), "vulnerabilities");
     const json_t *advisories = json_object_get(q->policy, "advisories");
-    GateVerdict refuse = g_strcmp0(json_get_string(gate, "mode"), "warn") == 0 ? GATE_WARNED : GATE_FAILED;
+    GateVerdict refuse =
+        g_strcmp0(json_get_string(gate, "mode"), "warn") == 0 ? GATE_WARNED : GATE_FAILED;
     Severity worst = SEVERITY_HIGH;
     severity_parse(json_get_string(gate, "fail-on"), &worst);
 
@@ -238,11 +242,13 @@ static bool check_vulnerabilities(Inquiry *q, int64_t version, GError **error)
     const char *uncovered = json_get_string(detail, "uncovered");
 
     if (count > 0)
-        add(q, "vulnerabilities", refuse, evidence, "%" G_GINT64_FORMAT " of severity %s or worse: %s",
-            count, severity_name(worst), json_get_string(detail, "worst"));
+        add(q, "vulnerabilities", refuse, evidence,
+            "%" G_GINT64_FORMAT " of severity %s or worse: %s", count, severity_name(worst),
+            json_get_string(detail, "worst"));
     else if (!covered && g_strcmp0(json_get_string(advisories, "uncovered"), "allow") != 0)
         add(q, "vulnerabilities", GATE_FAILED, evidence,
-            "not covered: %s; import advisories, or say `advisories: {uncovered: allow}` in the policy",
+            "not covered: %s; import advisories, or say `advisories: {uncovered: allow}` in the "
+            "policy",
             uncovered != NULL ? uncovered : "no advisories");
     else if (covered && age > max_age)
         add(q, "vulnerabilities", GATE_FAILED, evidence,
@@ -263,9 +269,8 @@ static bool check_attestation(Inquiry *q, const char *name, const char *gate, co
     if (g_strcmp0(gates_value(q, gate), "required") != 0)
         return true;
     g_autoptr(GError) why = NULL;
-    g_autoptr(json_t) predicate =
-        signer_find_attestation(q->delivery->store, q->repository, q->release->digest, type,
-                                q->engine_key, &why);
+    g_autoptr(json_t) predicate = signer_find_attestation(
+        q->delivery->store, q->repository, q->release->digest, type, q->engine_key, &why);
     if (predicate == NULL)
         add(q, name, GATE_MISSING, NULL, "%s", why != NULL ? why->message : "none attached");
     else
@@ -288,14 +293,16 @@ static bool check_signature(Inquiry *q, int64_t version, GError **error)
     const json_t *signers = json_object_get(json_object_get(q->policy, "gates"), "signed-by");
     size_t i;
     json_t *signer;
-    json_array_foreach(signers, i, signer) {
+    json_array_foreach(signers, i, signer)
+    {
         const char *name = json_string_value(signer);
         if (g_strcmp0(name, "ci") != 0) {
             add(q, "signature", GATE_MISSING, NULL, "no key is known for signer '%s'", name);
             continue;
         }
         g_autoptr(GError) why = NULL;
-        if (signer_verify_image(q->delivery->store, q->repository, q->release->digest, q->engine_key, &why))
+        if (signer_verify_image(q->delivery->store, q->repository, q->release->digest,
+                                q->engine_key, &why))
             add(q, "signature", GATE_PASSED, NULL, "by ci");
         else
             add(q, "signature", GATE_MISSING, NULL, "%s", why->message);
@@ -309,7 +316,8 @@ static bool check_after(Inquiry *q, int64_t version, GError **error)
     const char *after = json_get_string(q->environment, "after");
     if (after == NULL)
         return true;
-    g_autoptr(json_t) entries = ledger_query(q->delivery->ledger, q->release->digest, "deploy", error);
+    g_autoptr(json_t) entries =
+        ledger_query(q->delivery->ledger, q->release->digest, "deploy", error);
     if (entries == NULL)
         return false;
     json_t *success = NULL;
@@ -322,12 +330,13 @@ static bool check_after(Inquiry *q, int64_t version, GError **error)
             success = entry;
     }
     if (success == NULL) {
-        add(q, after, GATE_MISSING, NULL, "this digest has not run in %s; `slipway deploy %s %.19s`",
-            after, after, q->release->digest);
+        add(q, after, GATE_MISSING, NULL,
+            "this digest has not run in %s; `slipway deploy %s %.19s`", after, after,
+            q->release->digest);
         return true;
     }
-    g_autoptr(json_t) smoke = evidence_latest(q->delivery, "smoke", q->release->digest, "environment",
-                                              after, error);
+    g_autoptr(json_t) smoke =
+        evidence_latest(q->delivery, "smoke", q->release->digest, "environment", after, error);
     const json_t *wanted = json_object_get(
         json_object_get(json_object_get(q->policy, "environments"), after), "smoke");
     if (json_array_size(wanted) > 0 &&
@@ -343,13 +352,13 @@ static bool check_after(Inquiry *q, int64_t version, GError **error)
 /* Everyone who had a hand in the change must be somebody: else "not the author" means nothing. */
 static bool check_people(Inquiry *q, int64_t version, GError **error)
 {
-    const json_t *excluded =
-        json_object_get(json_object_get(q->environment, "approve"), "not");
+    const json_t *excluded = json_object_get(json_object_get(q->environment, "approve"), "not");
     size_t i;
     json_t *email;
     if (json_array_size(excluded) == 0)
         return true;
-    json_array_foreach(json_object_get(q->release->people, "author"), i, email) {
+    json_array_foreach(json_object_get(q->release->people, "author"), i, email)
+    {
         const char *text = json_string_value(email);
         g_autoptr(Person) person = identity_find_by_email(q->delivery->state, text, NULL);
         if (person != NULL)
@@ -377,7 +386,8 @@ static bool check_approvals(Inquiry *q, int64_t version, GError **error)
     g_ptr_array_add(given, NULL);
     g_autofree char *names = g_strjoinv(", ", (char **) given->pdata);
     int count = (int) given->len - 1;
-    g_autofree char *who = g_strv_length(approvers) > 0 ? g_strjoinv(", ", approvers) : g_strdup("any enrolled person");
+    g_autofree char *who = g_strv_length(approvers) > 0 ? g_strjoinv(", ", approvers)
+                                                        : g_strdup("any enrolled person");
     if (count >= needed)
         add(q, "approval", GATE_PASSED, NULL, "by %s", names);
     else
@@ -488,8 +498,7 @@ int gate_approvals_needed(const json_t *policy, const Deployment *deployment, ch
     GPtrArray *names = g_ptr_array_new();
     size_t i;
     json_t *name;
-    json_array_foreach(by, i, name)
-        g_ptr_array_add(names, g_strdup(json_string_value(name)));
+    json_array_foreach(by, i, name) g_ptr_array_add(names, g_strdup(json_string_value(name)));
     g_ptr_array_add(names, NULL);
     *approvers = (char **) g_ptr_array_free(names, FALSE);
     return count;

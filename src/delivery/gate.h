@@ -7,9 +7,9 @@
 typedef enum { GATE_PASSED, GATE_WARNED, GATE_MISSING, GATE_FAILED, GATE_WAITING } GateVerdict;
 
 typedef struct {
-    char *name;   /* "tests", "signature", "approval" … */
+    char *name; /* "tests", "signature", "approval" … */
     GateVerdict verdict;
-    char *text;   /* what was found, or what is missing and how it comes to be */
+    char *text;    /* what was found, or what is missing and how it comes to be */
     int64_t entry; /* number of the entry of the record that says so; -1: none */
 } Gate;
 

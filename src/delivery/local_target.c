@@ -51,8 +51,7 @@ static void append_strings(GPtrArray *into, const json_t *array)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(array, i, item)
-        g_ptr_array_add(into, g_strdup(json_string_value(item)));
+    json_array_foreach(array, i, item) g_ptr_array_add(into, g_strdup(json_string_value(item)));
 }
 
 /* The file PATH of the topmost layer that has it. */
@@ -78,7 +77,8 @@ static char **find_line(const char *text, const char *name)
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (size_t i = 0; lines[i] != NULL; i++) {
         g_auto(GStrv) fields = g_strsplit(lines[i], ":", -1);
-        if (g_strv_length(fields) >= 4 && (g_str_equal(fields[0], name) || g_str_equal(fields[2], name)))
+        if (g_strv_length(fields) >= 4 &&
+            (g_str_equal(fields[0], name) || g_str_equal(fields[2], name)))
             return g_steal_pointer(&fields);
     }
     return NULL;
@@ -107,7 +107,8 @@ static bool resolve_user(LocalPlan *plan, const char *user, char **home, GError 
         plan->uid = (uid_t) number;
         plan->gid = 0;
     } else {
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "the image's user '%s' is not in its /etc/passwd", parts[0]);
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                    "the image's user '%s' is not in its /etc/passwd", parts[0]);
         return false;
     }
     if (parts[1] == NULL)
@@ -115,7 +116,8 @@ static bool resolve_user(LocalPlan *plan, const char *user, char **home, GError 
     g_auto(GStrv) group_entry = find_line(group, parts[1]);
     number = g_ascii_strtoull(parts[1], &end, 10);
     if (group_entry == NULL && *end != '\0') {
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "the image's group '%s' is not in its /etc/group", parts[1]);
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                    "the image's group '%s' is not in its /etc/group", parts[1]);
         return false;
     }
     plan->gid = (gid_t) (group_entry != NULL ? g_ascii_strtoull(group_entry[2], NULL, 10) : number);
@@ -129,16 +131,17 @@ static char **make_environment(const LocalPlan *plan, const json_t *config, cons
     size_t i;
     json_t *item, *value;
     const char *name;
-    json_array_foreach(json_object_get(config, "Env"), i, item) {
+    json_array_foreach(json_object_get(config, "Env"), i, item)
+    {
         g_auto(GStrv) pair = g_strsplit(json_string_value(item), "=", 2);
         if (pair[0] != NULL && pair[1] != NULL)
             environment = g_environ_setenv(environment, pair[0], pair[1], TRUE);
     }
-    json_object_foreach(plan->settings->env, name, value)
-        environment = g_environ_setenv(environment, name, json_string_value(value), TRUE);
+    json_object_foreach(plan->settings->env, name, value) environment =
+        g_environ_setenv(environment, name, json_string_value(value), TRUE);
     environment = g_environ_setenv(environment, "HOME", home, FALSE);
-    environment = g_environ_setenv(environment, "PATH",
-                                   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", FALSE);
+    environment = g_environ_setenv(
+        environment, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", FALSE);
     g_autofree char *port = g_strdup_printf("%d", plan->port);
     return g_environ_setenv(environment, "PORT", port, FALSE);
 }
@@ -149,7 +152,8 @@ static int exposed_port(const json_t *config)
     int smallest = 0;
     const char *key;
     json_t *value;
-    json_object_foreach(json_object_get(config, "ExposedPorts"), key, value) {
+    json_object_foreach(json_object_get(config, "ExposedPorts"), key, value)
+    {
         int port = (int) g_ascii_strtoull(key, NULL, 10);
         if (!g_str_has_suffix(key, "/udp") && port > 0 && (smallest == 0 || port < smallest))
             smallest = port;
@@ -230,13 +234,15 @@ static bool plan_mounts(Delivery *delivery, LocalPlan *plan, GError **error)
     plan->owned = g_ptr_array_new_with_free_func(g_free);
     const char *name;
     json_t *target;
-    json_object_foreach(plan->settings->volumes, name, target) {
+    json_object_foreach(plan->settings->volumes, name, target)
+    {
         const char *at = json_string_value(target);
         if (at == NULL || at[0] != '/' || strchr(name, '/') != NULL || name[0] == '.') {
-            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
-                        "volume '%s': expected a name and an absolute path inside the container, as "
-                        "`data: /data`",
-                        name);
+            g_set_error(
+                error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                "volume '%s': expected a name and an absolute path inside the container, as "
+                "`data: /data`",
+                name);
             return false;
         }
         char *path = NULL;
@@ -255,13 +261,15 @@ static bool fetch_secrets(Delivery *delivery, LocalPlan *plan, GError **error)
     plan->secrets = json_object();
     size_t i;
     json_t *item;
-    json_array_foreach(plan->settings->secrets, i, item) {
+    json_array_foreach(plan->settings->secrets, i, item)
+    {
         const char *name = json_string_value(item);
         g_autoptr(Secret) secret = secret_get(delivery->state, plan->deployment->project,
                                               plan->deployment->environment, name, error);
         if (secret == NULL)
             return false;
-        json_object_set_new(plan->secrets, name, json_stringn_nocheck(secret->value, secret->length));
+        json_object_set_new(plan->secrets, name,
+                            json_stringn_nocheck(secret->value, secret->length));
     }
     return true;
 }
@@ -347,8 +355,9 @@ bool local_run_once(Delivery *delivery, const LocalPlan *plan, const char *name,
                     const char *const *argv, int timeout_ms, char **output, int *status,
                     GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%s-%s-%s-%s", plan->deployment->project,
-                                          plan->deployment->environment, plan->deployment->id, name);
+    g_autofree char *id =
+        g_strdup_printf("%s-%s-%s-%s", plan->deployment->project, plan->deployment->environment,
+                        plan->deployment->id, name);
     UnitSpec spec = unit_spec(plan, id, argv);
     return unit_run_once(delivery->units, &spec, timeout_ms, output, status, error);
 }

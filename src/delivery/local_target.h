@@ -16,7 +16,7 @@ typedef struct {
     char *folder;
     uid_t uid;
     gid_t gid;
-    int port;          /* inside the unit */
+    int port;           /* inside the unit */
     char **health_argv; /* HEALTHCHECK of the image as an argument list; NULL: none */
     json_t *labels, *secrets;
     SandboxMount *mounts;

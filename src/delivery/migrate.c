@@ -43,8 +43,8 @@ static GPtrArray *list_sql(int taken_fd, GError **error)
 /* DIR of the settings as a path in the image: below its working folder unless absolute. */
 static char *folder_in_image(const Image *image, const char *folder)
 {
-    const char *work = json_string_value(
-        json_object_get(json_object_get(image->config, "config"), "WorkingDir"));
+    const char *work =
+        json_string_value(json_object_get(json_object_get(image->config, "config"), "WorkingDir"));
     g_autofree char *full = g_path_is_absolute(folder)
                                 ? g_strdup(folder)
                                 : g_build_filename("/", work != NULL ? work : "", folder, NULL);
@@ -91,7 +91,8 @@ char *migrate_digest(ContentStore *store, const char *image_digest, const Projec
     autofd int fd = open_in_layers(layers, folder);
     if (fd < 0) {
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
-                    "the image has no folder '%s' for `migrate:`; COPY it in the Dockerfile", folder);
+                    "the image has no folder '%s' for `migrate:`; COPY it in the Dockerfile",
+                    folder);
         return NULL;
     }
     g_autoptr(GPtrArray) names = list_sql(dup(fd), error);
@@ -114,7 +115,8 @@ char *migrate_digest(ContentStore *store, const char *image_digest, const Projec
 
 /* ---- inside the sandbox ---- */
 
-static bool apply_file(Database *database, int folder, const char *name, bool *applied, GError **error)
+static bool apply_file(Database *database, int folder, const char *name, bool *applied,
+                       GError **error)
 {
     size_t length;
     autofd int fd = file_open_beneath(folder, name, O_RDONLY, 0, error);
@@ -138,7 +140,8 @@ static bool apply_file(Database *database, int folder, const char *name, bool *a
     if (ok && *applied)
         ok = database_execute(database, sql, error) &&
              database_run(database, error,
-                          "INSERT INTO slipway_migrations VALUES(?, ?, unixepoch())", "ss", name, digest);
+                          "INSERT INTO slipway_migrations VALUES(?, ?, unixepoch())", "ss", name,
+                          digest);
     if (!ok) {
         g_prefix_error(error, "%s: ", name);
         database_rollback(database);
@@ -180,7 +183,8 @@ static bool apply_sql(Delivery *delivery, const LocalPlan *plan, int *applied, c
     g_autofree char *folder = folder_in_image(plan->image, plan->settings->migrate.folder);
     autofd int fd = open_in_layers(plan->layers, folder);
     if (fd < 0) {
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "the image has no folder '%s'", folder);
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "the image has no folder '%s'",
+                    folder);
         return false;
     }
     g_autofree char *source = g_strdup_printf("/proc/self/fd/%d", fd);
@@ -192,10 +196,14 @@ static bool apply_sql(Delivery *delivery, const LocalPlan *plan, int *applied, c
     size_t count = plan->mount_count;
     if (count > 0)
         memcpy(mounts, plan->mounts, count * sizeof *mounts);
-    mounts[count++] = (SandboxMount){.kind = SANDBOX_MOUNT_BIND, .source = program,
-                                     .target = "/run/slipway/slipway", .read_only = true};
-    mounts[count++] = (SandboxMount){.kind = SANDBOX_MOUNT_BIND, .source = real_folder,
-                                     .target = "/run/slipway/migrations", .read_only = true};
+    mounts[count++] = (SandboxMount){.kind = SANDBOX_MOUNT_BIND,
+                                     .source = program,
+                                     .target = "/run/slipway/slipway",
+                                     .read_only = true};
+    mounts[count++] = (SandboxMount){.kind = SANDBOX_MOUNT_BIND,
+                                     .source = real_folder,
+                                     .target = "/run/slipway/migrations",
+                                     .read_only = true};
     const char *argv[] = {"/run/slipway/slipway", "migrate-sql", plan->settings->migrate.database,
                           "/run/slipway/migrations", NULL};
     autofd int log = memfd_create("migrate", MFD_CLOEXEC);
@@ -218,7 +226,8 @@ static bool apply_sql(Delivery *delivery, const LocalPlan *plan, int *applied, c
         return false;
     if (!sandbox_wait(sandbox, MIGRATE_TIMEOUT_MS, &status, error)) {
         if (error != NULL && *error == NULL)
-            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE, "it did not end within 10 minutes");
+            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE,
+                        "it did not end within 10 minutes");
         return false;
     }
     lseek(log, 0, SEEK_SET);
@@ -262,23 +271,26 @@ static bool apply_command(Delivery *delivery, const LocalPlan *plan, int *applie
     *applied = -1;
     if (ask != NULL) {
         g_autofree char *answer = NULL;
-        if (!local_run_once(delivery, plan, "migrate-status", ask, MIGRATE_TIMEOUT_MS, &answer, &status, error))
+        if (!local_run_once(delivery, plan, "migrate-status", ask, MIGRATE_TIMEOUT_MS, &answer,
+                            &status, error))
             return false;
         if (status == 0) {
             *applied = 0;
             return true;
         }
     }
-    if (!local_run_once(delivery, plan, "migrate", apply, MIGRATE_TIMEOUT_MS, output, &status, error))
+    if (!local_run_once(delivery, plan, "migrate", apply, MIGRATE_TIMEOUT_MS, output, &status,
+                        error))
         return false;
     if (status == 0)
         return true;
-    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "'%s' ended with status %d: %s", apply[0],
-                status, *output != NULL ? g_strstrip(*output) : "");
+    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "'%s' ended with status %d: %s",
+                apply[0], status, *output != NULL ? g_strstrip(*output) : "");
     return false;
 }
 
-bool migrate_apply(Delivery *delivery, const LocalPlan *plan, int *applied, char **output, GError **error)
+bool migrate_apply(Delivery *delivery, const LocalPlan *plan, int *applied, char **output,
+                   GError **error)
 {
     *output = NULL;
     *applied = 0;

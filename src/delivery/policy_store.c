@@ -61,11 +61,11 @@ Policy *policy_in_force(Delivery *delivery, const char *project, GError **error)
 Policy *policy_version(Delivery *delivery, const char *project, int64_t version, GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    Policy *policy = read_one(
-        database_prepare(delivery->state->database, &failure,
-                         "SELECT " POLICY_COLUMNS " FROM policy p WHERE project = ? AND version = ?",
-                         "si", project, version),
-        &failure);
+    Policy *policy = read_one(database_prepare(delivery->state->database, &failure,
+                                               "SELECT " POLICY_COLUMNS
+                                               " FROM policy p WHERE project = ? AND version = ?",
+                                               "si", project, version),
+                              &failure);
     if (policy == NULL && failure == NULL)
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
                     "project '%s' has no policy version %" G_GINT64_FORMAT, project, version);
@@ -104,9 +104,9 @@ static bool insert_version(Delivery *delivery, const char *project, int64_t vers
                       "INSERT INTO policy VALUES(?, ?, ?, ?, ?, ?, ?)", "sissssi", project, version,
                       text, digest, commit, status, clock_now_ns()))
         return false;
-    g_autoptr(json_t) detail = json_pack("{s:s, s:I, s:s, s:s, s:O}", "project", project, "version",
-                                         (json_int_t) version, "policy", digest, "commit", commit,
-                                         "document", document);
+    g_autoptr(json_t) detail =
+        json_pack("{s:s, s:I, s:s, s:s, s:O}", "project", project, "version", (json_int_t) version,
+                  "policy", digest, "commit", commit, "document", document);
     LedgerEntry entry = {
         .actor = "engine", .action = action, .object = project, .result = status, .detail = detail};
     return ledger_append(delivery->ledger, &entry, error) >= 0;
@@ -204,8 +204,8 @@ static char *acceptance_statement(Delivery *delivery, const Policy *policy, cons
         return NULL;
     g_autoptr(json_t) statement =
         json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s}", "type", "slipway/policy/v1", "project",
-                  policy->project, "version", (json_int_t) policy->version, "policy", policy->digest,
-                  "by", person->id, "time", time, "checkpoint", checkpoint);
+                  policy->project, "version", (json_int_t) policy->version, "policy",
+                  policy->digest, "by", person->id, "time", time, "checkpoint", checkpoint);
     return json_canonical(statement, error);
 }
 
@@ -214,33 +214,39 @@ static bool record_acceptance(Delivery *delivery, const Policy *policy, const Pe
                               bool *in_force, GError **error)
 {
     Database *database = delivery->state->database;
-    if (!database_run(database, error, "INSERT INTO policy_acceptance VALUES(?, ?, ?, ?, ?)", "sisss",
-                      policy->project, policy->version, person->name, statement, signature))
+    if (!database_run(database, error, "INSERT INTO policy_acceptance VALUES(?, ?, ?, ?, ?)",
+                      "sisss", policy->project, policy->version, person->name, statement,
+                      signature))
         return false;
     *in_force = policy->accepted + 1 >= needed;
     g_autoptr(json_t) detail =
-        json_pack("{s:I, s:s, s:i, s:i, s:s, s:s}", "version", (json_int_t) policy->version, "policy",
-                  policy->digest, "accepted", policy->accepted + 1, "needed", needed, "statement",
-                  statement, "signature", signature);
-    LedgerEntry entry = {.actor = person->id, .action = "policy.accepted", .object = policy->project,
-                         .result = *in_force ? "in_force" : "accepted", .detail = detail};
+        json_pack("{s:I, s:s, s:i, s:i, s:s, s:s}", "version", (json_int_t) policy->version,
+                  "policy", policy->digest, "accepted", policy->accepted + 1, "needed", needed,
+                  "statement", statement, "signature", signature);
+    LedgerEntry entry = {.actor = person->id,
+                         .action = "policy.accepted",
+                         .object = policy->project,
+                         .result = *in_force ? "in_force" : "accepted",
+                         .detail = detail};
     if (ledger_append(delivery->ledger, &entry, error) < 0)
         return false;
     if (!*in_force)
         return true;
-    return database_run(database, error,
-                        "UPDATE policy SET status = 'past' WHERE project = ? AND status = 'in_force'",
-                        "s", policy->project) &&
+    return database_run(
+               database, error,
+               "UPDATE policy SET status = 'past' WHERE project = ? AND status = 'in_force'", "s",
+               policy->project) &&
            database_run(database, error,
-                        "UPDATE policy SET status = 'in_force' WHERE project = ? AND version = ?", "si",
-                        policy->project, policy->version);
+                        "UPDATE policy SET status = 'in_force' WHERE project = ? AND version = ?",
+                        "si", policy->project, policy->version);
 }
 
 bool policy_accept(Delivery *delivery, const char *project, int64_t version, const char *name,
                    const char *key_path, bool *in_force, GError **error)
 {
     g_autoptr(Policy) policy = policy_version(delivery, project, version, error);
-    g_autoptr(Person) person = policy != NULL ? identity_person(delivery->state, name, error) : NULL;
+    g_autoptr(Person) person =
+        policy != NULL ? identity_person(delivery->state, name, error) : NULL;
     if (person == NULL)
         return false;
     if (!g_str_equal(policy->status, "proposed")) {
@@ -257,14 +263,17 @@ bool policy_accept(Delivery *delivery, const char *project, int64_t version, con
         return false;
     if (statement_step(before, NULL)) {
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED,
-                    "%s has accepted version %" G_GINT64_FORMAT " already; another person is needed",
+                    "%s has accepted version %" G_GINT64_FORMAT
+                    " already; another person is needed",
                     name, version);
         return false;
     }
     g_clear_pointer(&before, statement_free);
     int needed = policy_people_needed(delivery, error);
-    g_autofree char *statement = needed > 0 ? acceptance_statement(delivery, policy, person, error) : NULL;
-    g_autofree char *signature = statement != NULL ? statement_sign(key_path, statement, error) : NULL;
+    g_autofree char *statement =
+        needed > 0 ? acceptance_statement(delivery, policy, person, error) : NULL;
+    g_autofree char *signature =
+        statement != NULL ? statement_sign(key_path, statement, error) : NULL;
     if (signature == NULL || !identity_verify_statement(delivery->state, person, statement,
                                                         strlen(statement), signature, NULL, error))
         return false;
@@ -272,7 +281,8 @@ bool policy_accept(Delivery *delivery, const char *project, int64_t version, con
     Database *database = delivery->state->database;
     if (!database_begin(database, error))
         return false;
-    if (!record_acceptance(delivery, policy, person, statement, signature, needed, in_force, error)) {
+    if (!record_acceptance(delivery, policy, person, statement, signature, needed, in_force,
+                           error)) {
         database_rollback(database);
         return false;
     }

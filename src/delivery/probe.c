@@ -28,7 +28,8 @@ static bool probe_http(Delivery *delivery, const LocalPlan *plan, const char *un
     return false;
 }
 
-static bool probe_command(Delivery *delivery, const LocalPlan *plan, const char *unit, GError **error)
+static bool probe_command(Delivery *delivery, const LocalPlan *plan, const char *unit,
+                          GError **error)
 {
     g_autofree char *output = NULL;
     int status;
@@ -38,8 +39,9 @@ static bool probe_command(Delivery *delivery, const LocalPlan *plan, const char 
     if (status == 0)
         return true;
     g_strstrip(output);
-    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "HEALTHCHECK ended with status %d%s%.200s",
-                status, output[0] != '\0' ? ": " : "", output);
+    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                "HEALTHCHECK ended with status %d%s%.200s", status, output[0] != '\0' ? ": " : "",
+                output);
     return false;
 }
 
@@ -76,7 +78,8 @@ static bool keeps_crashing(Delivery *delivery, const LocalPlan *plan, GError **e
             continue;
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
                     "it ended with status %d%s (%d restarts); `slipway logs %s` has its last words",
-                    unit->exit_status, unit->out_of_memory ? ", out of memory" : "", unit->restarts, id);
+                    unit->exit_status, unit->out_of_memory ? ", out of memory" : "", unit->restarts,
+                    id);
         return true;
     }
     return false;
@@ -117,7 +120,8 @@ static bool json_has(const json_t *value, const json_t *wanted)
         return json_equal((json_t *) value, (json_t *) wanted);
     const char *key;
     json_t *member;
-    json_object_foreach((json_t *) wanted, key, member) {
+    json_object_foreach((json_t *) wanted, key, member)
+    {
         const json_t *ours = json_object_get(value, key);
         if (ours == NULL || !json_has(ours, member))
             return false;
@@ -130,9 +134,10 @@ static char **smoke_headers(const SmokeCheck *check)
     GPtrArray *headers = g_ptr_array_new();
     g_ptr_array_add(headers, g_strdup("User-Agent: slipway-smoke"));
     if (check->body != NULL && json_object_get(check->headers, "Content-Type") == NULL)
-        g_ptr_array_add(headers, g_strdup_printf("Content-Type: %s", check->body[0] == '{' || check->body[0] == '['
-                                                                         ? "application/json"
-                                                                         : "text/plain"));
+        g_ptr_array_add(headers, g_strdup_printf("Content-Type: %s",
+                                                 check->body[0] == '{' || check->body[0] == '['
+                                                     ? "application/json"
+                                                     : "text/plain"));
     const char *name;
     json_t *value;
     json_object_foreach(check->headers, name, value)
@@ -159,7 +164,8 @@ static bool smoke_one(Delivery *delivery, const LocalPlan *plan, const char *uni
         if (fd < 0 || !http_probe_fd(fd, &probe, &answer, error))
             return false;
     } else {
-        const char *host = g_str_equal(plan->settings->address, "0.0.0.0") ? "127.0.0.1" : plan->settings->address;
+        const char *host =
+            g_str_equal(plan->settings->address, "0.0.0.0") ? "127.0.0.1" : plan->settings->address;
         if (!http_probe(host, plan->settings->port, &probe, &answer, error))
             return false;
     }
@@ -193,8 +199,8 @@ void smoke_run(Delivery *delivery, const LocalPlan *plan, const char *unit, cons
         result->passed += passed;
         result->failed += !passed;
         g_autofree char *request = g_strdup_printf("%s %s", check->method, check->path);
-        json_array_append_new(result->checks,
-                              json_pack("{s:s, s:i, s:b, s:s?}", "request", request, "status", status,
-                                        "passed", passed, "why", why != NULL ? why->message : NULL));
+        json_array_append_new(result->checks, json_pack("{s:s, s:i, s:b, s:s?}", "request", request,
+                                                        "status", status, "passed", passed, "why",
+                                                        why != NULL ? why->message : NULL));
     }
 }

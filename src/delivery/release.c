@@ -29,7 +29,8 @@ static json_t *join_people(const json_t *a, const json_t *b)
     json_t *joined = json_deep_copy(a);
     const char *role;
     json_t *emails;
-    json_object_foreach((json_t *) b, role, emails) {
+    json_object_foreach((json_t *) b, role, emails)
+    {
         json_t *ours = json_object_get(joined, role);
         if (ours == NULL) {
             json_object_set(joined, role, emails);
@@ -37,10 +38,10 @@ static json_t *join_people(const json_t *a, const json_t *b)
         }
         size_t i, j;
         json_t *email, *known;
-        json_array_foreach(emails, i, email) {
+        json_array_foreach(emails, i, email)
+        {
             bool there = false;
-            json_array_foreach(ours, j, known)
-                there = there || json_equal(known, email);
+            json_array_foreach(ours, j, known) there = there || json_equal(known, email);
             if (!there)
                 json_array_append(ours, email);
         }
@@ -51,10 +52,9 @@ static json_t *join_people(const json_t *a, const json_t *b)
 static json_t *present_people(Delivery *delivery, const char *project, const char *digest,
                               GError **error)
 {
-    g_autoptr(Statement) row =
-        database_prepare(delivery->state->database, error,
-                         "SELECT people FROM release WHERE project = ? AND digest = ?", "ss", project,
-                         digest);
+    g_autoptr(Statement) row = database_prepare(
+        delivery->state->database, error,
+        "SELECT people FROM release WHERE project = ? AND digest = ?", "ss", project, digest);
     if (row == NULL || !statement_step(row, error))
         return NULL;
     size_t length;
@@ -103,10 +103,11 @@ Release *release_find(Delivery *delivery, const char *project, const char *diges
         if (failure != NULL)
             g_propagate_error(error, g_steal_pointer(&failure));
         else
-            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED,
-                        "no record that '%s' built %s from a commit; only what `slipway ship` built "
-                        "can be deployed",
-                        project, digest);
+            g_set_error(
+                error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED,
+                "no record that '%s' built %s from a commit; only what `slipway ship` built "
+                "can be deployed",
+                project, digest);
         return NULL;
     }
     size_t settings_length, people_length;

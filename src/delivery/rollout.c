@@ -26,7 +26,7 @@ typedef struct {
     Release *release;
     const EnvironmentSettings *settings;
     LocalPlan *plan;
-    Deployment *previous; /* what served before; NULL: nothing */
+    Deployment *previous;      /* what served before; NULL: nothing */
     Release *previous_release; /* its settings are what previous_plan reads */
     LocalPlan *previous_plan;
     json_t *figures; /* what the last analysis saw */
@@ -48,7 +48,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rollout, rollout_clear)
 /* ---- what all phases use ---- */
 
 /* One side effect with its intent and outcome on record. */
-static bool do_step(Rollout *r, const char *name, bool (*run)(Rollout *, json_t *, GError **), GError **error)
+static bool do_step(Rollout *r, const char *name, bool (*run)(Rollout *, json_t *, GError **),
+                    GError **error)
 {
     bool done = false;
     if (!deployment_step_begin(r->delivery, r->deployment, name, &done, NULL, error))
@@ -65,14 +66,14 @@ static bool do_step(Rollout *r, const char *name, bool (*run)(Rollout *, json_t 
     return false;
 }
 
-static bool record_end(Rollout *r, const char *state, const char *message, const char *sql, const char *serving,
-                       GError **error)
+static bool record_end(Rollout *r, const char *state, const char *message, const char *sql,
+                       const char *serving, GError **error)
 {
     Database *database = r->delivery->state->database;
-    g_autoptr(json_t) detail = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s}", "deployment", r->deployment->id, "environment",
-        r->deployment->environment, "project", r->deployment->project, "commit", r->release->commit,
-        "reason", r->deployment->reason);
+    g_autoptr(json_t) detail =
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "deployment", r->deployment->id, "environment",
+                  r->deployment->environment, "project", r->deployment->project, "commit",
+                  r->release->commit, "reason", r->deployment->reason);
     if (r->previous != NULL)
         json_object_set_new(detail, "before", json_string(r->previous->digest));
     if (message != NULL)
@@ -80,8 +81,12 @@ static bool record_end(Rollout *r, const char *state, const char *message, const
     if (r->figures != NULL)
         json_object_set(detail, "figures", r->figures);
     g_autofree char *key = g_strdup_printf("deployment.%s.end", r->deployment->id);
-    LedgerEntry entry = {.actor = "engine", .action = "deploy", .object = r->deployment->digest,
-                         .result = state, .detail = detail, .key = key};
+    LedgerEntry entry = {.actor = "engine",
+                         .action = "deploy",
+                         .object = r->deployment->digest,
+                         .result = state,
+                         .detail = detail,
+                         .key = key};
     if (!database_begin(database, error))
         return false;
     if (!database_run(database, error, sql, "sss", serving, r->deployment->project,
@@ -117,17 +122,21 @@ static bool set_route(Rollout *r, int64_t number, int share, GError **error)
     for (int i = 1; share > 0 && i <= replicas; i++) {
         char *id = local_unit_id(r->deployment, i);
         g_ptr_array_add(ids, id);
-        backends[count++] = (ProxyBackend){.generation = r->deployment->id, .unit = id,
-                                           .port = r->plan->port, .weight = share / replicas};
+        backends[count++] = (ProxyBackend){.generation = r->deployment->id,
+                                           .unit = id,
+                                           .port = r->plan->port,
+                                           .weight = share / replicas};
     }
     for (int i = 1; share < SHARE_WHOLE && i <= old_replicas; i++) {
         char *id = local_unit_id(r->previous, i);
         g_ptr_array_add(ids, id);
-        backends[count++] = (ProxyBackend){.generation = r->previous->id, .unit = id,
+        backends[count++] = (ProxyBackend){.generation = r->previous->id,
+                                           .unit = id,
                                            .port = r->previous_plan->port,
                                            .weight = (SHARE_WHOLE - share) / old_replicas};
     }
-    return proxy_set_route(r->delivery->units, name, number, backends, count, (int) r->settings->slow_ms, error);
+    return proxy_set_route(r->delivery->units, name, number, backends, count,
+                           (int) r->settings->slow_ms, error);
 }
 
 /* ---- phases, in their order ---- */
@@ -139,17 +148,20 @@ static bool take_lock(Rollout *r, GError **error)
     for (;;) {
         if (!database_begin(database, error))
             return false;
-        bool ok = database_run(database, error,
-                               "UPDATE environment SET lock = ?1, fence = fence + (lock IS NOT ?1) WHERE "
-                               "project = ?2 AND name = ?3 AND (lock IS NULL OR lock = ?1)",
-                               "sss", d->id, d->project, d->environment);
+        bool ok =
+            database_run(database, error,
+                         "UPDATE environment SET lock = ?1, fence = fence + (lock IS NOT ?1) WHERE "
+                         "project = ?2 AND name = ?3 AND (lock IS NULL OR lock = ?1)",
+                         "sss", d->id, d->project, d->environment);
         bool mine = ok && database_changes(database) == 1;
-        ok = ok && (!mine ||
-                    database_run(database, error,
-                                 "UPDATE deployment SET fence = e.fence, previous = e.serving FROM "
-                                 "(SELECT fence, serving FROM environment WHERE project = ?2 AND name = ?3) e "
-                                 "WHERE id = ?1 AND deployment.fence = 0",
-                                 "sss", d->id, d->project, d->environment));
+        ok = ok &&
+             (!mine ||
+              database_run(
+                  database, error,
+                  "UPDATE deployment SET fence = e.fence, previous = e.serving FROM "
+                  "(SELECT fence, serving FROM environment WHERE project = ?2 AND name = ?3) e "
+                  "WHERE id = ?1 AND deployment.fence = 0",
+                  "sss", d->id, d->project, d->environment));
         if (!ok) {
             database_rollback(database);
             return false;
@@ -186,9 +198,10 @@ static bool run_migration(Rollout *r, json_t *detail, GError **error)
     json_object_set_new(detail, "applied", json_integer(applied));
     g_autofree char *key = g_strdup_printf("deployment.%s.migrate", r->deployment->id);
     return evidence_record(r->delivery, "migration", r->deployment->digest, "passed",
-                           json_pack("{s:s, s:s, s:i, s:s, s:s}", "environment", r->deployment->environment,
-                                     "deployment", r->deployment->id, "applied", applied, "digest",
-                                     r->deployment->migrations_digest, "tool", r->settings->migrate.tool),
+                           json_pack("{s:s, s:s, s:i, s:s, s:s}", "environment",
+                                     r->deployment->environment, "deployment", r->deployment->id,
+                                     "applied", applied, "digest", r->deployment->migrations_digest,
+                                     "tool", r->settings->migrate.tool),
                            key, error) >= 0;
 }
 
@@ -223,22 +236,23 @@ static bool run_smoke(Rollout *r, json_t *detail, GError **error)
     smoke_run(r->delivery, r->plan, unit, r->settings->smoke, &result);
     g_autofree char *key = g_strdup_printf("deployment.%s.smoke", r->deployment->id);
     json_object_set(detail, "checks", result.checks);
-    if (evidence_record(r->delivery, "smoke", r->deployment->digest, result.failed == 0 ? "passed" : "failed",
-                        json_pack("{s:s, s:s, s:i, s:i, s:O}", "environment", r->deployment->environment,
-                                  "deployment", r->deployment->id, "passed", result.passed, "failed",
-                                  result.failed, "checks", result.checks),
-                        key, error) < 0)
+    if (evidence_record(
+            r->delivery, "smoke", r->deployment->digest, result.failed == 0 ? "passed" : "failed",
+            json_pack("{s:s, s:s, s:i, s:i, s:O}", "environment", r->deployment->environment,
+                      "deployment", r->deployment->id, "passed", result.passed, "failed",
+                      result.failed, "checks", result.checks),
+            key, error) < 0)
         return false;
     if (result.failed == 0)
         return true;
     size_t i;
     json_t *check;
-    json_array_foreach(result.checks, i, check)
-        if (!json_get_boolean(check, "passed", false)) {
-            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "smoke test %s: %s",
-                        json_get_string(check, "request"), json_get_string(check, "why"));
-            break;
-        }
+    json_array_foreach(result.checks, i, check) if (!json_get_boolean(check, "passed", false))
+    {
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "smoke test %s: %s",
+                    json_get_string(check, "request"), json_get_string(check, "why"));
+        break;
+    }
     return false;
 }
 
@@ -260,16 +274,16 @@ static bool ready_proxy(Rollout *r, GError **error)
     return do_step(r, "proxy", ensure_proxy, error);
 }
 
-static void remember_figures(Rollout *r, int share, const ProxyFigures *new_one, const ProxyFigures *old_one,
-                             AnalysisVerdict verdict)
+static void remember_figures(Rollout *r, int share, const ProxyFigures *new_one,
+                             const ProxyFigures *old_one, AnalysisVerdict verdict)
 {
     json_decref(r->figures);
-    r->figures = json_pack(
-        "{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "share", share, "requests",
-        (json_int_t) new_one->requests, "errors", (json_int_t) new_one->errors, "slow",
-        (json_int_t) new_one->slow, "old_requests", (json_int_t) old_one->requests, "old_errors",
-        (json_int_t) old_one->errors, "old_slow", (json_int_t) old_one->slow, "verdict",
-        analysis_verdict_name(verdict));
+    r->figures =
+        json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "share", share, "requests",
+                  (json_int_t) new_one->requests, "errors", (json_int_t) new_one->errors, "slow",
+                  (json_int_t) new_one->slow, "old_requests", (json_int_t) old_one->requests,
+                  "old_errors", (json_int_t) old_one->errors, "old_slow",
+                  (json_int_t) old_one->slow, "verdict", analysis_verdict_name(verdict));
 }
 
 /* One look at both generations. false with the reason when the new one is worse. */
@@ -289,11 +303,14 @@ static bool analyse(Rollout *r, int share, AnalysisVerdict *verdict, GError **er
     AnalysisVerdict slow = r->settings->slow_ms > 0
                                ? analysis_compare(&new_slow, &old_slow, r->settings->errors)
                                : ANALYSIS_GOOD;
-    remember_figures(r, share, &new_one, &old_one, MAX(*verdict == ANALYSIS_BAD ? 1 : 0, slow == ANALYSIS_BAD) ? ANALYSIS_BAD : *verdict);
+    remember_figures(r, share, &new_one, &old_one,
+                     MAX(*verdict == ANALYSIS_BAD ? 1 : 0, slow == ANALYSIS_BAD) ? ANALYSIS_BAD
+                                                                                 : *verdict);
     if (*verdict == ANALYSIS_BAD || slow == ANALYSIS_BAD) {
         bool by_errors = *verdict == ANALYSIS_BAD;
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
-                    "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " requests %s at %d %% of the traffic",
+                    "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+                    " requests %s at %d %% of the traffic",
                     by_errors ? new_one.errors : new_one.slow, new_one.requests,
                     by_errors ? "failed" : "were slow", share / 100);
         return false;
@@ -308,7 +325,8 @@ static bool units_stay_up(Rollout *r, GError **error)
         g_autoptr(Unit) unit = unit_get(r->delivery->units, id, NULL);
         if (unit != NULL && unit->status == UNIT_RUNNING && unit->restarts == 0)
             continue;
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "%s ended with status %d%s under traffic", id,
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                    "%s ended with status %d%s under traffic", id,
                     unit != NULL ? unit->exit_status : -1,
                     unit != NULL && unit->out_of_memory ? " (out of memory)" : "");
         return false;
@@ -349,7 +367,8 @@ static bool switch_and_watch(Rollout *r, int index, int share, int64_t length_ms
         return true;
     g_autoptr(GError) failure = NULL;
     bool good = watch(r, share, started, length_ms, &failure);
-    if (!deployment_step_end(r->delivery, r->deployment, watch_name, good ? "done" : "failed", r->figures, error))
+    if (!deployment_step_end(r->delivery, r->deployment, watch_name, good ? "done" : "failed",
+                             r->figures, error))
         return false;
     if (!good)
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -387,8 +406,8 @@ static bool smoke_through_proxy(Rollout *r, json_t *detail, GError **error)
     json_object_set(detail, "checks", result.checks);
     if (result.failed == 0)
         return true;
-    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "%d of %d smoke tests failed through the proxy",
-                result.failed, (int) gets->len);
+    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                "%d of %d smoke tests failed through the proxy", result.failed, (int) gets->len);
     return false;
 }
 
@@ -448,7 +467,8 @@ static bool abort_rollout(Rollout *r, const char *final_state, const char *why, 
 
 static bool route_back(Rollout *r, json_t *detail, GError **error)
 {
-    if (r->previous != NULL && !local_is_running(r->delivery, r->previous, r->previous_plan->settings->replicas)) {
+    if (r->previous != NULL &&
+        !local_is_running(r->delivery, r->previous, r->previous_plan->settings->replicas)) {
         if (!local_start(r->delivery, r->previous_plan, error) ||
             !probe_until_healthy(r->delivery, r->previous_plan, error))
             return false;
@@ -467,11 +487,13 @@ static bool drain_and_stop_new(Rollout *r, json_t *detail, GError **error)
 static bool roll_back(Rollout *r, const char *why, GError **error)
 {
     if (!deployment_move(r->delivery, r->deployment, "rolling_back", why, NULL, error) ||
-        !do_step(r, "route.back", route_back, error) || !do_step(r, "stop.new", drain_and_stop_new, error))
+        !do_step(r, "route.back", route_back, error) ||
+        !do_step(r, "stop.new", drain_and_stop_new, error))
         return false;
-    return record_end(r, "rolled_back", why,
-                      "UPDATE environment SET serving = ?1, lock = NULL WHERE project = ?2 AND name = ?3",
-                      r->previous != NULL ? r->previous->id : NULL, error);
+    return record_end(
+        r, "rolled_back", why,
+        "UPDATE environment SET serving = ?1, lock = NULL WHERE project = ?2 AND name = ?3",
+        r->previous != NULL ? r->previous->id : NULL, error);
 }
 
 static bool need_human(Rollout *r, const char *state, const char *why, GError **error)
@@ -489,9 +511,9 @@ static const struct {
     bool (*run)(Rollout *r, GError **error);
     bool switched; /* traffic may have moved: a failure leads back */
 } phases[] = {
-    {"locking", take_lock, false}, {"verifying", verify, false},       {"migrating", migrate, false},
-    {"starting", start, false},    {"probing", probe, false},          {"switching", ready_proxy, false},
-    {"canary", canary, true},      {"baking", bake, true},             {"draining", drain, true},
+    {"locking", take_lock, false}, {"verifying", verify, false}, {"migrating", migrate, false},
+    {"starting", start, false},    {"probing", probe, false},    {"switching", ready_proxy, false},
+    {"canary", canary, true},      {"baking", bake, true},       {"draining", drain, true},
 };
 
 /* The previous generation, as it was when the lock was taken. */
@@ -502,7 +524,8 @@ static bool load_previous(Rollout *r, GError **error)
     r->previous = deployment_find(r->delivery, r->deployment->previous, error);
     if (r->previous == NULL)
         return false;
-    r->previous_release = release_find(r->delivery, r->previous->project, r->previous->digest, error);
+    r->previous_release =
+        release_find(r->delivery, r->previous->project, r->previous->digest, error);
     if (r->previous_release == NULL)
         return false;
     r->previous_plan = local_plan_new(r->delivery, r->previous_release, r->previous, error);
@@ -523,14 +546,16 @@ static void fail_rollout(Rollout *r, size_t phase, const char *why)
     g_autoptr(GError) error = NULL;
     bool ok;
     if (!phases[phase].switched)
-        ok = abort_rollout(r, g_str_equal(phases[phase].state, "migrating") ? "failed_migration" : "failed",
-                           why, &error);
+        ok = abort_rollout(
+            r, g_str_equal(phases[phase].state, "migrating") ? "failed_migration" : "failed", why,
+            &error);
     else if (g_str_equal(r->deployment->reason, "rollback"))
         ok = need_human(r, "needs_human", why, &error); /* a rollback is never rolled back */
     else
         ok = roll_back(r, why, &error);
     if (!ok) {
-        g_autofree char *both = g_strdup_printf("%s; and the way back failed: %s", why, error->message);
+        g_autofree char *both =
+            g_strdup_printf("%s; and the way back failed: %s", why, error->message);
         need_human(r, "rollback_failed", both, NULL);
     }
 }
@@ -566,7 +591,8 @@ static size_t phase_of(const char *state)
 static void resume_way_out(Rollout *r)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *why = g_strdup(r->deployment->message != NULL ? r->deployment->message : "interrupted");
+    g_autofree char *why =
+        g_strdup(r->deployment->message != NULL ? r->deployment->message : "interrupted");
     bool back = g_str_equal(r->deployment->state, "rolling_back");
     if (!prepare(r, 1, &error)) {
         need_human(r, "rollback_failed", error->message, NULL);
@@ -575,19 +601,21 @@ static void resume_way_out(Rollout *r)
     fail_rollout(r, back ? phase_of("canary") : phase_of("starting"), why);
 }
 
-static bool open_rollout(Rollout *r, const char *home, UnitManager *units, const char *id, GError **error)
+static bool open_rollout(Rollout *r, const char *home, UnitManager *units, const char *id,
+                         GError **error)
 {
     r->delivery = delivery_open(home, units, error);
     r->deployment = r->delivery != NULL ? deployment_find(r->delivery, id, error) : NULL;
-    r->release = r->deployment != NULL
-                     ? release_find(r->delivery, r->deployment->project, r->deployment->digest, error)
-                     : NULL;
+    r->release = r->deployment != NULL ? release_find(r->delivery, r->deployment->project,
+                                                      r->deployment->digest, error)
+                                       : NULL;
     if (r->release == NULL)
         return false;
     r->settings = project_environment(r->release->settings, r->deployment->environment);
     if (r->settings != NULL)
         return true;
-    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "no environment '%s'", r->deployment->environment);
+    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "no environment '%s'",
+                r->deployment->environment);
     return false;
 }
 
@@ -601,7 +629,8 @@ static void carry_on(const char *home, UnitManager *units, const char *id)
     }
     if (!deployment_is_active(r.deployment))
         return;
-    if (g_str_equal(r.deployment->state, "rolling_back") || g_str_equal(r.deployment->state, "aborting"))
+    if (g_str_equal(r.deployment->state, "rolling_back") ||
+        g_str_equal(r.deployment->state, "aborting"))
         resume_way_out(&r);
     else
         run_phases(&r, phase_of(r.deployment->state));

@@ -183,8 +183,8 @@ GitCommit *git_commit_read(const GitRepository *repository, const char *revision
 {
     int status = 0;
     g_autofree char *spec = g_strdup_printf("%s^{commit}", revision);
-    g_autofree char *id =
-        git(repository->root, &status, error, "rev-parse", "--verify", "--quiet", "--end-of-options", spec);
+    g_autofree char *id = git(repository->root, &status, error, "rev-parse", "--verify", "--quiet",
+                              "--end-of-options", spec);
     if (id == NULL)
         return NULL;
     if (status != 0) {
@@ -193,10 +193,10 @@ GitCommit *git_commit_read(const GitRepository *repository, const char *revision
         return NULL;
     }
     g_strchomp(id);
-    g_autofree char *text =
-        git(repository->root, NULL, error, "show", "--no-patch", "--no-show-signature",
-            "--format=%H%n%T%n%an%n%ae%n%cn%n%ce%n%ct%n%s%n%(trailers:key=Co-authored-by,valueonly)",
-            id);
+    g_autofree char *text = git(
+        repository->root, NULL, error, "show", "--no-patch", "--no-show-signature",
+        "--format=%H%n%T%n%an%n%ae%n%cn%n%ce%n%ct%n%s%n%(trailers:key=Co-authored-by,valueonly)",
+        id);
     if (text == NULL)
         return NULL;
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -281,13 +281,14 @@ static bool scratch_open(const GitRepository *repository, Scratch *scratch, GErr
     if (scratch->folder == NULL)
         return false;
     g_autofree char *git_folder = git_ask(repository->root, "rev-parse", "--absolute-git-dir");
-    g_autofree char *objects = git_ask(repository->root, "rev-parse", "--path-format=absolute",
-                                       "--git-path", "objects");
+    g_autofree char *objects =
+        git_ask(repository->root, "rev-parse", "--path-format=absolute", "--git-path", "objects");
     g_autofree char *index = g_build_filename(scratch->folder, "index", NULL);
     g_autofree char *fresh = g_build_filename(scratch->folder, "objects", NULL);
     if (git_folder == NULL || objects == NULL || !file_make_folders(fresh, 0700, error)) {
         if (error != NULL && *error == NULL)
-            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE, "'%s': no git folder", repository->root);
+            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE, "'%s': no git folder",
+                        repository->root);
         return false;
     }
     const char *variables[][2] = {
@@ -299,7 +300,8 @@ static bool scratch_open(const GitRepository *repository, Scratch *scratch, GErr
     };
     scratch->environment = g_get_environ();
     for (size_t i = 0; i < G_N_ELEMENTS(variables); i++)
-        scratch->environment = g_environ_setenv(scratch->environment, variables[i][0], variables[i][1], TRUE);
+        scratch->environment =
+            g_environ_setenv(scratch->environment, variables[i][0], variables[i][1], TRUE);
     return true;
 }
 
@@ -327,15 +329,17 @@ static char *scratch_git(const GitRepository *repository, const Scratch *scratch
     scratch_git(repository, scratch, error, (const char *const[]){__VA_ARGS__, NULL})
 
 /* read-tree and checkout-index rather than `git archive`: export attributes take nothing away. */
-static bool write_tree_out(const GitRepository *repository, const Scratch *scratch, const char *tree,
-                           const char *target, GError **error)
+static bool write_tree_out(const GitRepository *repository, const Scratch *scratch,
+                           const char *tree, const char *target, GError **error)
 {
     if (!file_make_folders(target, 0755, error))
         return false;
     g_autofree char *prefix = g_strdup_printf("--prefix=%s/", target);
     g_autofree char *read = git_scratch(repository, scratch, error, "read-tree", tree);
     g_autofree char *written =
-        read != NULL ? git_scratch(repository, scratch, error, "checkout-index", "--all", "--force", prefix) : NULL;
+        read != NULL
+            ? git_scratch(repository, scratch, error, "checkout-index", "--all", "--force", prefix)
+            : NULL;
     if (written == NULL)
         g_prefix_error(error, "check out %.12s: ", tree);
     return written != NULL;
@@ -350,10 +354,12 @@ bool git_checkout(const GitRepository *repository, const char *commit, const cha
 }
 
 /* The tree of the whole work tree, made in SCRATCH. */
-static char *write_work_tree(const GitRepository *repository, const Scratch *scratch, GError **error)
+static char *write_work_tree(const GitRepository *repository, const Scratch *scratch,
+                             GError **error)
 {
     g_autofree char *read = git_scratch(repository, scratch, error, "read-tree", "HEAD");
-    g_autofree char *added = read != NULL ? git_scratch(repository, scratch, error, "add", "--all") : NULL;
+    g_autofree char *added =
+        read != NULL ? git_scratch(repository, scratch, error, "add", "--all") : NULL;
     char *tree = added != NULL ? git_scratch(repository, scratch, error, "write-tree") : NULL;
     return tree != NULL ? g_strchomp(tree) : NULL;
 }
@@ -361,7 +367,8 @@ static char *write_work_tree(const GitRepository *repository, const Scratch *scr
 char *git_work_tree_id(const GitRepository *repository, GError **error)
 {
     g_auto(Scratch) scratch = {0};
-    return scratch_open(repository, &scratch, error) ? write_work_tree(repository, &scratch, error) : NULL;
+    return scratch_open(repository, &scratch, error) ? write_work_tree(repository, &scratch, error)
+                                                     : NULL;
 }
 
 bool git_checkout_work_tree(const GitRepository *repository, const char *target, GError **error)
@@ -378,8 +385,7 @@ char *git_read_file(const GitRepository *repository, const char *revision, const
 {
     int status = 0;
     g_autofree char *object = g_strdup_printf("%s:%s", revision, path);
-    g_autofree char *text =
-        git(repository->root, &status, error, "cat-file", "blob", object);
+    g_autofree char *text = git(repository->root, &status, error, "cat-file", "blob", object);
     if (text == NULL)
         return NULL;
     if (status != 0) {
@@ -387,8 +393,8 @@ char *git_read_file(const GitRepository *repository, const char *revision, const
         return NULL;
     }
     if (strlen(text) > limit) {
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "'%s': larger than %zu bytes", path,
-                    limit);
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "'%s': larger than %zu bytes",
+                    path, limit);
         return NULL;
     }
     return g_steal_pointer(&text);
@@ -397,7 +403,7 @@ char *git_read_file(const GitRepository *repository, const char *revision, const
 bool git_is_ancestor(const GitRepository *repository, const char *ancestor, const char *descendant)
 {
     int status = 1;
-    g_autofree char *output = git(repository->root, &status, NULL, "merge-base", "--is-ancestor",
-                                  ancestor, descendant);
+    g_autofree char *output =
+        git(repository->root, &status, NULL, "merge-base", "--is-ancestor", ancestor, descendant);
     return output != NULL && status == 0;
 }

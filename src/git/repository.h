@@ -26,7 +26,8 @@ typedef struct {
     char *root;           /* absolute, top of the work tree */
     char *prefix;         /* of the asked folder below it: "" or "examples/orders" */
     char *branch;         /* checked-out branch; NULL: detached */
-    char *default_branch; /* origin's HEAD, else init.defaultBranch if it exists, main, master, or BRANCH */
+    char *default_branch; /* origin's HEAD, else init.defaultBranch if it exists, main, master, or
+                             BRANCH */
     char *origin;         /* URL of remote origin without credentials; NULL: none */
     char *user_email;     /* user.email as configured; NULL: none */
     char *user_name;

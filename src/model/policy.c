@@ -6,19 +6,22 @@
 
 json_t *policy_extract(const json_t *settings)
 {
-    static const char *const kept[] = {"production", "after", "approve", "smoke", "watch", "rollout", "rollback"};
+    static const char *const kept[] = {"production", "after",   "approve", "smoke",
+                                       "watch",      "rollout", "rollback"};
     json_t *environments = json_object();
     const char *name;
     json_t *e;
-    json_object_foreach(json_object_get(settings, "environments"), name, e) {
+    json_object_foreach(json_object_get(settings, "environments"), name, e)
+    {
         json_t *part = json_object();
         for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
             json_object_set_new(part, kept[i], json_deep_copy(json_object_get(e, kept[i])));
         json_object_set_new(environments, name, part);
     }
-    return json_pack("{s:o, s:o, s:o, s:o}", "gates", json_deep_copy(json_object_get(settings, "gates")),
-                     "checks", json_deep_copy(json_object_get(settings, "checks")), "advisories",
-                     json_deep_copy(json_object_get(settings, "advisories")), "environments", environments);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o}", "gates", json_deep_copy(json_object_get(settings, "gates")),
+        "checks", json_deep_copy(json_object_get(settings, "checks")), "advisories",
+        json_deep_copy(json_object_get(settings, "advisories")), "environments", environments);
 }
 
 /* ---- how two values of one point compare; > 0: B is stricter than A ---- */
@@ -57,16 +60,11 @@ static const Point points[] = {
 };
 
 static const Point environment_points[] = {
-    {"production", RANK_TRUE, NULL},
-    {"after", RANK_FIXED, NULL},
-    {"approve.by", RANK_FIXED, NULL},
-    {"approve.count", RANK_HIGHER, NULL},
-    {"approve.not", RANK_SUPERSET, NULL},
-    {"smoke", RANK_SUPERSET, NULL},
-    {"watch.for", RANK_LONGER, NULL},
-    {"watch.errors", RANK_LOWER, NULL},
-    {"rollout.steps", RANK_FIXED, NULL},
-    {"rollback.approve", RANK_FIXED, NULL},
+    {"production", RANK_TRUE, NULL},      {"after", RANK_FIXED, NULL},
+    {"approve.by", RANK_FIXED, NULL},     {"approve.count", RANK_HIGHER, NULL},
+    {"approve.not", RANK_SUPERSET, NULL}, {"smoke", RANK_SUPERSET, NULL},
+    {"watch.for", RANK_LONGER, NULL},     {"watch.errors", RANK_LOWER, NULL},
+    {"rollout.steps", RANK_FIXED, NULL},  {"rollback.approve", RANK_FIXED, NULL},
 };
 
 static json_t *get_path(const json_t *root, const char *path)
@@ -115,9 +113,7 @@ static bool list_has(const json_t *list, const json_t *item)
 {
     size_t i;
     json_t *other;
-    json_array_foreach(list, i, other)
-        if (json_equal(other, (json_t *) item))
-            return true;
+    json_array_foreach(list, i, other) if (json_equal(other, (json_t *) item)) return true;
     return false;
 }
 
@@ -125,9 +121,7 @@ static bool list_contains(const json_t *list, const json_t *part)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(part, i, item)
-        if (!list_has(list, item))
-            return false;
+    json_array_foreach(part, i, item) if (!list_has(list, item)) return false;
     return true;
 }
 
@@ -139,8 +133,8 @@ static int compare_numbers(int64_t a, int64_t b)
 /* < 0: CHANGE is looser than FORCE; > 0: stricter; 0: the same. */
 static int compare(const Point *point, const json_t *force, const json_t *change)
 {
-    if (json_equal((json_t *) force, (json_t *) change) || (force == NULL && json_is_null(change)) ||
-        (json_is_null(force) && change == NULL))
+    if (json_equal((json_t *) force, (json_t *) change) ||
+        (force == NULL && json_is_null(change)) || (json_is_null(force) && change == NULL))
         return 0;
     switch (point->rank) {
     case RANK_WORDS:
@@ -173,9 +167,7 @@ static json_t *list_union(const json_t *force, const json_t *change)
     json_t *all = json_copy((json_t *) force);
     size_t i;
     json_t *item;
-    json_array_foreach(change, i, item)
-        if (!list_has(all, item))
-            json_array_append(all, item);
+    json_array_foreach(change, i, item) if (!list_has(all, item)) json_array_append(all, item);
     return all;
 }
 
@@ -199,7 +191,8 @@ json_t *policy_tighten(const json_t *force, const json_t *change)
     tighten(result, change, points, G_N_ELEMENTS(points));
     const char *name;
     json_t *e;
-    json_object_foreach(json_object_get(result, "environments"), name, e) {
+    json_object_foreach(json_object_get(result, "environments"), name, e)
+    {
         const json_t *theirs = json_object_get(json_object_get(change, "environments"), name);
         if (theirs != NULL)
             tighten(e, theirs, environment_points, G_N_ELEMENTS(environment_points));
@@ -211,7 +204,8 @@ static void append_loosened(GString *text, const char *prefix, const json_t *for
                             const json_t *change, const Point *table, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const json_t *ours = get_path(force, table[i].path), *theirs = get_path(change, table[i].path);
+        const json_t *ours = get_path(force, table[i].path),
+                     *theirs = get_path(change, table[i].path);
         if (compare(&table[i], ours, theirs) >= 0)
             continue;
         char *from = json_dumps(ours, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -229,13 +223,16 @@ char *policy_loosened(const json_t *force, const json_t *change)
     append_loosened(text, "", force, change, points, G_N_ELEMENTS(points));
     const char *name;
     json_t *e;
-    json_object_foreach(json_object_get(force, "environments"), name, e) {
+    json_object_foreach(json_object_get(force, "environments"), name, e)
+    {
         g_autofree char *prefix = g_strdup_printf("environments.%s.", name);
         const json_t *theirs = json_object_get(json_object_get(change, "environments"), name);
         if (theirs == NULL)
-            g_string_append_printf(text, "%senvironments.%s: removed", text->len > 0 ? "\n" : "", name);
+            g_string_append_printf(text, "%senvironments.%s: removed", text->len > 0 ? "\n" : "",
+                                   name);
         else
-            append_loosened(text, prefix, e, theirs, environment_points, G_N_ELEMENTS(environment_points));
+            append_loosened(text, prefix, e, theirs, environment_points,
+                            G_N_ELEMENTS(environment_points));
     }
     if (text->len > 0)
         return g_string_free(text, FALSE);

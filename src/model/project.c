@@ -15,8 +15,7 @@ static char **copy_strings(const json_t *array)
     GPtrArray *strings = g_ptr_array_new();
     size_t i;
     json_t *item;
-    json_array_foreach(array, i, item)
-        g_ptr_array_add(strings, g_strdup(json_string_value(item)));
+    json_array_foreach(array, i, item) g_ptr_array_add(strings, g_strdup(json_string_value(item)));
     g_ptr_array_add(strings, NULL);
     return (char **) g_ptr_array_free(strings, FALSE);
 }
@@ -39,9 +38,8 @@ static bool array_has(const json_t *array, const char *text)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(array, i, item)
-        if (g_strcmp0(json_string_value(item), text) == 0)
-            return true;
+    json_array_foreach(array, i,
+                       item) if (g_strcmp0(json_string_value(item), text) == 0) return true;
     return false;
 }
 

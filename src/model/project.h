@@ -25,9 +25,9 @@ typedef struct {
 typedef struct {
     char *name;
     bool production;
-    char *after;  /* environment that must serve the digest first; NULL: none */
-    char *target; /* "local" */
-    char *address; /* what the proxy listens on: "127.0.0.1" or "0.0.0.0" */
+    char *after;              /* environment that must serve the digest first; NULL: none */
+    char *target;             /* "local" */
+    char *address;            /* what the proxy listens on: "127.0.0.1" or "0.0.0.0" */
     int port, container_port; /* container_port 0: from EXPOSE */
     json_t *env, *volumes;    /* {"NAME": "text"} */
     json_t *secrets;          /* ["NAME"] */

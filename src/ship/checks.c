@@ -81,8 +81,8 @@ static void emit_findings(const Check *check, const GPtrArray *findings)
         event_emit(check->spec->sink, "finding",
                    json_pack("{s:s, s:s, s:s, s:s?, s:i, s:s, s:s?}", "job", check->name, "rule",
                              finding->rule, "severity", severity_name(finding->severity), "path",
-                             finding->path, "line", finding->line, "message", finding->message, "mend",
-                             finding->mend));
+                             finding->path, "line", finding->line, "message", finding->message,
+                             "mend", finding->mend));
     }
 }
 
@@ -113,7 +113,8 @@ static bool run_command(Check *check, const char *command, const char *workspace
 static char *fresh_workspace(Check *check, GError **error)
 {
     g_autofree char *folder = g_strdup_printf("%s/work-%s", check->spec->run_folder, check->name);
-    if (!file_remove_tree(AT_FDCWD, folder, error) || !source_checkout(check->spec->source, folder, error))
+    if (!file_remove_tree(AT_FDCWD, folder, error) ||
+        !source_checkout(check->spec->source, folder, error))
         return NULL;
     const char *prefix = check->spec->source->repository->prefix;
     return prefix[0] != '\0' ? g_build_filename(folder, prefix, NULL) : g_steal_pointer(&folder);
@@ -160,7 +161,8 @@ static bool run_lint(Check *check, GError **error)
             failed = g_strdup_printf("'%s' ended with status %d", commands[i], result.status);
     }
     json_t *counts = count_by_severity(findings);
-    const char *level = json_get_string(json_object_get(check->spec->release->settings->json, "gates"), "lint");
+    const char *level =
+        json_get_string(json_object_get(check->spec->release->settings->json, "gates"), "lint");
     Severity worst = SEVERITY_ERROR;
     bool gated = level != NULL && severity_parse(level, &worst);
     bool passed = failed == NULL && (!gated || report_count(findings, worst) == 0);
@@ -177,7 +179,8 @@ static json_t *policy_checks(Check *check, GError **error)
     return policy != NULL ? json_incref(json_object_get(policy, "checks")) : NULL;
 }
 
-static bool read_coverage(Check *check, const json_t *coverage, const char *workspace, GError **error)
+static bool read_coverage(Check *check, const json_t *coverage, const char *workspace,
+                          GError **error)
 {
     const char *report = json_get_string(coverage, "report");
     if (report == NULL)
@@ -188,9 +191,10 @@ static bool read_coverage(Check *check, const json_t *coverage, const char *work
     gint64 lines = xml != NULL ? test_report_coverage(xml, NULL) : -1;
     g_autofree char *key = g_strdup_printf("run.%s.coverage", check->spec->run);
     return evidence_record(check->delivery, "coverage", check->spec->source->id,
-                           lines >= json_get_integer(coverage, "min", 0) * 100 ? "passed" : "failed",
-                           json_pack("{s:s, s:I}", "report", report, "lines", (json_int_t) lines), key,
-                           error) >= 0;
+                           lines >= json_get_integer(coverage, "min", 0) * 100 ? "passed"
+                                                                               : "failed",
+                           json_pack("{s:s, s:I}", "report", report, "lines", (json_int_t) lines),
+                           key, error) >= 0;
 }
 
 static bool run_tests(Check *check, GError **error)
@@ -200,10 +204,11 @@ static bool run_tests(Check *check, GError **error)
         return false;
     json_t *tests = json_object_get(checks, "tests"), *commands = json_object_get(tests, "command");
     if (json_array_size(commands) == 0)
-        return conclude(check, "tests", false,
-                        json_pack("{s:O, s:i, s:s}", "commands", commands, "passed", 0, "why",
-                                  "no tests were found; name them in slipway.yml: `test: [make test]`"),
-                        error);
+        return conclude(
+            check, "tests", false,
+            json_pack("{s:O, s:i, s:s}", "commands", commands, "passed", 0, "why",
+                      "no tests were found; name them in slipway.yml: `test: [make test]`"),
+            error);
     g_autofree char *workspace = fresh_workspace(check, error);
     if (workspace == NULL)
         return false;
@@ -213,7 +218,8 @@ static bool run_tests(Check *check, GError **error)
     g_autofree char *root = NULL;
     size_t i;
     json_t *command;
-    json_array_foreach(commands, i, command) {
+    json_array_foreach(commands, i, command)
+    {
         const char *text = json_string_value(command);
         g_auto(PipelineCommandResult) result = {0};
         g_autofree char *log = g_strdup_printf("%s/tests-%zu.log", check->spec->run_folder, i + 1);
@@ -237,14 +243,16 @@ static bool run_tests(Check *check, GError **error)
     if (why == NULL && total.failed > 0)
         why = g_strdup_printf("%" G_GINT64_FORMAT " failed", total.failed);
     else if (why == NULL && total.passed < min)
-        why = g_strdup_printf("%" G_GINT64_FORMAT " passed%s, the policy asks for %" G_GINT64_FORMAT,
-                              total.passed, total.runner == NULL ? " (no known test runner in the output)" : "", min);
+        why = g_strdup_printf(
+            "%" G_GINT64_FORMAT " passed%s, the policy asks for %" G_GINT64_FORMAT, total.passed,
+            total.runner == NULL ? " (no known test runner in the output)" : "", min);
     if (!read_coverage(check, json_object_get(checks, "coverage"), workspace, error))
         return false;
     return conclude(check, "tests", why == NULL,
-                    json_pack("{s:O, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "commands", commands, "passed",
-                              (json_int_t) total.passed, "failed", (json_int_t) total.failed, "skipped",
-                              (json_int_t) total.skipped, "runner", total.runner, "root", root, "why", why),
+                    json_pack("{s:O, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "commands", commands,
+                              "passed", (json_int_t) total.passed, "failed",
+                              (json_int_t) total.failed, "skipped", (json_int_t) total.skipped,
+                              "runner", total.runner, "root", root, "why", why),
                     error);
 }
 
@@ -303,11 +311,13 @@ static void workflow_sink_emit(EventSink *self, json_t *event)
 }
 
 /* Runs one file; *RESULT is its word: success, failure, cancelled, skipped. */
-static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char **result, GError **error)
+static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char **result,
+                              GError **error)
 {
     size_t length;
     g_autofree char *text = file_read(AT_FDCWD, path, FILE_LIMIT, &length, error);
-    g_autoptr(ContentStore) store = text != NULL ? content_store_open(check->delivery->state, error) : NULL;
+    g_autoptr(ContentStore) store =
+        text != NULL ? content_store_open(check->delivery->state, error) : NULL;
     if (store == NULL)
         return false;
     const Source *source = check->spec->source;
@@ -333,8 +343,9 @@ static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char
         return false;
     for (guint i = 0; i < outcome->jobs->len; i++) {
         const PipelineJobResult *job = g_ptr_array_index(outcome->jobs, i);
-        json_array_append_new(jobs, json_pack("{s:s, s:s, s:s, s:s?}", "file", shown, "job", job->name,
-                                              "result", job->result, "reason", job->reason));
+        json_array_append_new(jobs,
+                              json_pack("{s:s, s:s, s:s, s:s?}", "file", shown, "job", job->name,
+                                        "result", job->result, "reason", job->reason));
     }
     *result = g_strdup(outcome->result);
     return true;
@@ -359,18 +370,21 @@ static bool run_workflow(Check *check, GError **error)
                 return false;
             }
             event_emit(check->spec->sink, "finding",
-                       json_pack("{s:s, s:s, s:s, s:s, s:i, s:s}", "job", check->name, "rule", "workflow",
-                                 "severity", "error", "path", base, "line", 1, "message", failure->message));
+                       json_pack("{s:s, s:s, s:s, s:s, s:i, s:s}", "job", check->name, "rule",
+                                 "workflow", "severity", "error", "path", base, "line", 1,
+                                 "message", failure->message));
             passed = false;
             any = true;
         }
         any = any || (result != NULL && !g_str_equal(result, "skipped"));
-        passed = passed && (result == NULL || g_str_equal(result, "success") || g_str_equal(result, "skipped"));
+        passed = passed && (result == NULL || g_str_equal(result, "success") ||
+                            g_str_equal(result, "skipped"));
         g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", base);
     }
     if (!any && passed)
         return stage_end(&check->stage, check->name, "skipped", NULL, error);
-    return conclude(check, "workflow", passed, json_pack("{s:s, s:O}", "file", names->str, "jobs", jobs), error);
+    return conclude(check, "workflow", passed,
+                    json_pack("{s:s, s:O}", "file", names->str, "jobs", jobs), error);
 }
 
 /* ---- side by side ---- */

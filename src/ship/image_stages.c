@@ -17,8 +17,8 @@
 #define SHOWN_FINDINGS 20
 
 /* The stage ends and its evidence is recorded in one transaction; DETAIL is taken. */
-static bool conclude(ImageStages *stages, const char *stage, const char *kind, bool passed, json_t *detail,
-                     GError **error)
+static bool conclude(ImageStages *stages, const char *stage, const char *kind, bool passed,
+                     json_t *detail, GError **error)
 {
     g_autoptr(json_t) owned = detail;
     Database *database = stages->delivery->state->database;
@@ -26,8 +26,8 @@ static bool conclude(ImageStages *stages, const char *stage, const char *kind, b
     const char *result = passed ? "passed" : "failed";
     if (!database_begin(database, error))
         return false;
-    int64_t entry = evidence_record(stages->delivery, kind, stages->digest, result, json_deep_copy(owned),
-                                    key, error);
+    int64_t entry = evidence_record(stages->delivery, kind, stages->digest, result,
+                                    json_deep_copy(owned), key, error);
     if (entry < 0 || !stage_end(&stages->stage, stage, result, owned, error)) {
         database_rollback(database);
         return false;
@@ -35,8 +35,8 @@ static bool conclude(ImageStages *stages, const char *stage, const char *kind, b
     if (!database_commit(database, error))
         return false;
     event_emit(stages->check->sink, "evidence",
-               json_pack("{s:s, s:s, s:s, s:I}", "kind", kind, "result", result, "object", stages->digest,
-                         "entry", (json_int_t) entry));
+               json_pack("{s:s, s:s, s:s, s:I}", "kind", kind, "result", result, "object",
+                         stages->digest, "entry", (json_int_t) entry));
     return true;
 }
 
@@ -48,8 +48,8 @@ static BuildArgument *build_arguments(const Project *settings, size_t *count)
     const char *name;
     json_t *value;
     *count = 0;
-    json_object_foreach(settings->build_args, name, value)
-        arguments[(*count)++] = (BuildArgument){name, json_string_value(value)};
+    json_object_foreach(settings->build_args, name, value) arguments[(*count)++] =
+        (BuildArgument){name, json_string_value(value)};
     return arguments;
 }
 
@@ -61,17 +61,20 @@ static bool build_image(ImageStages *stages, GError **error)
     g_autofree char *context = g_build_filename(check->project, settings->build_context, NULL);
     g_autofree char *dockerfile = g_build_filename(check->project, settings->build_file, NULL);
     if (!g_file_test(dockerfile, G_FILE_TEST_EXISTS)) {
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
-                    "no '%s' in the commit; write one, or name it in slipway.yml: `build: {file: …}`",
-                    settings->build_file);
+        g_set_error(
+            error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
+            "no '%s' in the commit; write one, or name it in slipway.yml: `build: {file: …}`",
+            settings->build_file);
         return false;
     }
     BuildArgument labels[4] = {{"org.opencontainers.image.revision", commit->id}};
     size_t label_count = 1;
     if (stages->source->repository->origin != NULL)
-        labels[label_count++] = (BuildArgument){"org.opencontainers.image.source", stages->source->repository->origin};
+        labels[label_count++] =
+            (BuildArgument){"org.opencontainers.image.source", stages->source->repository->origin};
     if (commit->version != NULL)
-        labels[label_count++] = (BuildArgument){"org.opencontainers.image.version", commit->version + 1};
+        labels[label_count++] =
+            (BuildArgument){"org.opencontainers.image.version", commit->version + 1};
 
     size_t argument_count;
     g_autofree BuildArgument *arguments = build_arguments(settings, &argument_count);
@@ -107,13 +110,13 @@ static bool record_build(ImageStages *stages, GError **error)
         return false;
     json_t *detail = json_pack(
         "{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:O, s:s, s:s}", "project", settings->name, "commit",
-        stages->source->id, "tree", stages->source->commit->tree, "subject", stages->source->commit->subject,
-        "dirty", stages->source->dirty, "settings", check->release->settings_digest, "migrations", migrations,
-        "people", stages->source->people, "author", stages->source->commit->author.email, "digest",
-        stages->digest);
+        stages->source->id, "tree", stages->source->commit->tree, "subject",
+        stages->source->commit->subject, "dirty", stages->source->dirty, "settings",
+        check->release->settings_digest, "migrations", migrations, "people", stages->source->people,
+        "author", stages->source->commit->author.email, "digest", stages->digest);
     if (!release_record(delivery, settings->name, stages->digest, stages->source->id,
-                        stages->source->commit->version, settings->json, migrations, stages->source->people,
-                        check->run, error)) {
+                        stages->source->commit->version, settings->json, migrations,
+                        stages->source->people, check->run, error)) {
         json_decref(detail);
         database_rollback(database);
         return false;
@@ -125,8 +128,8 @@ static bool record_build(ImageStages *stages, GError **error)
     if (!database_commit(database, error))
         return false;
     event_emit(check->sink, "image.built",
-               json_pack("{s:s, s:s, s:s, s:s}", "run", check->run, "digest", stages->digest, "image",
-                         settings->image, "commit", stages->source->id));
+               json_pack("{s:s, s:s, s:s, s:s}", "run", check->run, "digest", stages->digest,
+                         "image", settings->image, "commit", stages->source->id));
     return true;
 }
 
@@ -156,8 +159,8 @@ bool image_stage_build(ImageStages *stages, GError **error)
 
 /* ---- inventory and vulnerabilities ---- */
 
-static bool attach(ImageStages *stages, const Release *release, const char *type, json_t *predicate /* taken */,
-                   GError **error)
+static bool attach(ImageStages *stages, const Release *release, const char *type,
+                   json_t *predicate /* taken */, GError **error)
 {
     ContentStore *store = stages->delivery->store;
     g_autofree char *key = signer_public_key(stages->delivery->state, error);
@@ -171,12 +174,14 @@ static bool attach(ImageStages *stages, const Release *release, const char *type
         json_decref(predicate);
         return true;
     }
-    g_autofree char *manifest = signer_attest(store, stages->delivery->state, release->settings->image,
-                                              release->digest, type, predicate, NULL, error);
+    g_autofree char *manifest =
+        signer_attest(store, stages->delivery->state, release->settings->image, release->digest,
+                      type, predicate, NULL, error);
     return manifest != NULL;
 }
 
-static bool attach_sbom(ImageStages *stages, const Release *release, const Inventory *inventory, GError **error)
+static bool attach_sbom(ImageStages *stages, const Release *release, const Inventory *inventory,
+                        GError **error)
 {
     g_autofree char *text = sbom_write(inventory, SBOM_SPDX_JSON, stages->source->commit->time);
     json_t *document = json_parse("sbom", text, strlen(text), error);
@@ -184,8 +189,8 @@ static bool attach_sbom(ImageStages *stages, const Release *release, const Inven
         return false;
     g_autofree char *key = g_strdup_printf("run.%s.sbom", stages->check->run);
     return evidence_record(stages->delivery, "sbom", release->digest, "passed",
-                           json_pack("{s:I, s:s}", "packages", (json_int_t) inventory->packages->len, "format",
-                                     "SPDX-2.3"),
+                           json_pack("{s:I, s:s}", "packages",
+                                     (json_int_t) inventory->packages->len, "format", "SPDX-2.3"),
                            key, error) >= 0;
 }
 
@@ -195,8 +200,8 @@ static char *describe_gaps(const AdvisoryMatch *match)
     GString *text = g_string_new(NULL);
     for (guint i = 0; i < match->gaps->len; i++) {
         const AdvisoryGap *gap = g_ptr_array_index(match->gaps, i);
-        g_string_append_printf(text, "%s%s (%zu packages: %s)", text->len > 0 ? "; " : "", gap->ecosystem,
-                               gap->packages, gap->reason);
+        g_string_append_printf(text, "%s%s (%zu packages: %s)", text->len > 0 ? "; " : "",
+                               gap->ecosystem, gap->packages, gap->reason);
     }
     return g_string_free(text, FALSE);
 }
@@ -217,9 +222,10 @@ static json_t *count_findings(const ImageStages *stages, GPtrArray *findings, ch
             top = finding;
         if (finding->severity >= SEVERITY_ERROR && shown++ < SHOWN_FINDINGS)
             event_emit(stages->check->sink, "finding",
-                       json_pack("{s:s, s:s, s:s, s:s?, s:i, s:s, s:s?}", "job", "scan", "rule", finding->rule,
-                                 "severity", name, "path", finding->path, "line", finding->line, "message",
-                                 finding->message, "mend", finding->mend));
+                       json_pack("{s:s, s:s, s:s, s:s?, s:i, s:s, s:s?}", "job", "scan", "rule",
+                                 finding->rule, "severity", name, "path", finding->path, "line",
+                                 finding->line, "message", finding->message, "mend",
+                                 finding->mend));
     }
     *worst = top != NULL ? g_strdup_printf("%s: %s", top->rule, top->message) : g_strdup("");
     return counts;
@@ -244,10 +250,9 @@ static bool scan_image(ImageStages *stages, const Release *release, GError **err
     g_autofree char *worst = NULL;
     json_t *counts = count_findings(stages, match->findings, &worst);
     bool covered = match->gaps->len == 0;
-    return conclude(stages, "scan", "vulnerabilities",
-                    json_object_size(counts) == 0,
-                    json_pack("{s:o, s:b, s:s, s:s, s:I, s:I}", "counts", counts, "covered", covered,
-                              "uncovered", gaps, "worst", worst, "packages",
+    return conclude(stages, "scan", "vulnerabilities", json_object_size(counts) == 0,
+                    json_pack("{s:o, s:b, s:s, s:s, s:I, s:I}", "counts", counts, "covered",
+                              covered, "uncovered", gaps, "worst", worst, "packages",
                               (json_int_t) inventory->packages->len, "database_time",
                               (json_int_t) match->database_built),
                     error);
@@ -279,11 +284,11 @@ bool image_stage_scan(ImageStages *stages, const Release *release, GError **erro
 
 static bool stage_times(const ImageStages *stages, int64_t *started, int64_t *ended, GError **error)
 {
-    g_autoptr(Statement) row =
-        database_prepare(stages->delivery->state->database, error,
-                         "SELECT r.started_at, s.ended_at FROM run r JOIN run_stage s ON s.run = r.id "
-                         "WHERE r.id = ? AND s.name = 'build'",
-                         "s", stages->check->run);
+    g_autoptr(Statement) row = database_prepare(
+        stages->delivery->state->database, error,
+        "SELECT r.started_at, s.ended_at FROM run r JOIN run_stage s ON s.run = r.id "
+        "WHERE r.id = ? AND s.name = 'build'",
+        "s", stages->check->run);
     if (row == NULL || !statement_step(row, error))
         return false;
     *started = statement_integer(row, 0);
@@ -298,7 +303,8 @@ static bool sign_image(ImageStages *stages, const Release *release, GError **err
     int64_t started = 0, ended = 0;
     if (!stage_times(stages, &started, &ended, error))
         return false;
-    json_t *predicate = provenance_predicate(stages->source, release, stages->check->run, started, ended);
+    json_t *predicate =
+        provenance_predicate(stages->source, release, stages->check->run, started, ended);
     if (!attach(stages, release, PREDICATE_PROVENANCE, predicate, error))
         return false;
     g_autofree char *key = signer_public_key(delivery->state, error);
@@ -307,7 +313,8 @@ static bool sign_image(ImageStages *stages, const Release *release, GError **err
     if (!signer_verify_image(delivery->store, image, release->digest, key, NULL) &&
         !signer_sign_image(delivery->store, delivery->state, image, release->digest, NULL, error))
         return false;
-    return conclude(stages, "sign", "signature", true, json_pack("{s:s, s:s}", "by", "ci", "image", image), error);
+    return conclude(stages, "sign", "signature", true,
+                    json_pack("{s:s, s:s}", "by", "ci", "image", image), error);
 }
 
 bool image_stage_sign(ImageStages *stages, const Release *release, GError **error)
@@ -320,13 +327,15 @@ bool image_stage_sign(ImageStages *stages, const Release *release, GError **erro
 static bool push_image(ImageStages *stages, const Release *release, GError **error)
 {
     const GitCommit *commit = stages->source->commit;
-    g_autofree char *by_commit = g_strdup_printf("%s:%s", release->settings->image, stages->source->id);
+    g_autofree char *by_commit =
+        g_strdup_printf("%s:%s", release->settings->image, stages->source->id);
     g_autoptr(json_t) names = json_array();
     json_array_append_new(names, json_string(by_commit));
     if (!image_tag(stages->delivery->store, by_commit, release->digest, error))
         return false;
     if (commit->version != NULL && !stages->source->dirty) {
-        g_autofree char *by_version = g_strdup_printf("%s:%s", release->settings->image, commit->version);
+        g_autofree char *by_version =
+            g_strdup_printf("%s:%s", release->settings->image, commit->version);
         if (!image_tag(stages->delivery->store, by_version, release->digest, error))
             return false;
         json_array_append_new(names, json_string(by_version));

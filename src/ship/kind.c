@@ -24,8 +24,10 @@ char **kind_test_commands(const char *folder)
 {
     static const char *const none[] = {NULL}, *const make[] = {"make test", NULL};
     static const char *const npm[] = {"npm ci", "npm test", NULL};
-    static const char *const go[] = {"go test -v ./...", NULL}, *const cargo[] = {"cargo test", NULL};
-    static const char *const maven[] = {"mvn -B test", NULL}, *const pytest[] = {"python3 -m pytest", NULL};
+    static const char *const go[] = {"go test -v ./...", NULL}, *const cargo[] = {"cargo test",
+                                                                                  NULL};
+    static const char *const maven[] = {"mvn -B test", NULL}, *const pytest[] = {
+                                                                  "python3 -m pytest", NULL};
     static const char *const unittest[] = {"python3 -m unittest discover -v", NULL};
     const char *const *commands = none;
 
@@ -41,7 +43,8 @@ char **kind_test_commands(const char *folder)
         commands = maven;
     else if (has(folder, "pytest.ini") || contains(folder, "pyproject.toml", "pytest"))
         commands = pytest;
-    else if (has(folder, "tests") && (has(folder, "pyproject.toml") || has(folder, "requirements.txt")))
+    else if (has(folder, "tests") &&
+             (has(folder, "pyproject.toml") || has(folder, "requirements.txt")))
         commands = unittest;
     return g_strdupv((char **) commands);
 }

@@ -1,4 +1,5 @@
-/* provenance.h - how an image came to be, as a SLSA v1 predicate (https://slsa.dev/provenance/v1). */
+/* provenance.h - how an image came to be, as a SLSA v1 predicate (https://slsa.dev/provenance/v1).
+ */
 #pragma once
 
 #include "delivery/release.h"

@@ -66,7 +66,8 @@ static int lock_project(State *state, const char *project, GError **error)
     if (pread(fd, holder, sizeof holder - 1, 0) < 0)
         holder[0] = '\0';
     g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE,
-                "another ship of '%s' is under way (process %s); wait for it", project, g_strchomp(holder));
+                "another ship of '%s' is under way (process %s); wait for it", project,
+                g_strchomp(holder));
     return -1;
 }
 
@@ -105,7 +106,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Ship, ship_clear)
 static bool check_out(Ship *s, GError **error)
 {
     g_autofree char *runs = state_folder(s->delivery->state, error, "runs", NULL);
-    g_autofree char *folder = runs != NULL ? file_make_temporary_folder(runs, "checkout", error) : NULL;
+    g_autofree char *folder =
+        runs != NULL ? file_make_temporary_folder(runs, "checkout", error) : NULL;
     if (folder == NULL)
         return false;
     s->checkout = g_build_filename(folder, "source", NULL);
@@ -114,10 +116,12 @@ static bool check_out(Ship *s, GError **error)
         return false;
     }
     const char *prefix = s->source->repository->prefix;
-    s->project_folder = prefix[0] != '\0' ? g_build_filename(s->checkout, prefix, NULL) : g_strdup(s->checkout);
+    s->project_folder =
+        prefix[0] != '\0' ? g_build_filename(s->checkout, prefix, NULL) : g_strdup(s->checkout);
     if (g_file_test(s->project_folder, G_FILE_TEST_IS_DIR))
         return true;
-    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND, "the commit has no folder '%s'; commit it first", prefix);
+    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
+                "the commit has no folder '%s'; commit it first", prefix);
     return false;
 }
 
@@ -140,8 +144,9 @@ static bool read_settings(Ship *s, GError **error)
 
 static bool register_project(Ship *s, GError **error)
 {
-    return database_run(s->delivery->state->database, error, "INSERT OR IGNORE INTO project VALUES(?, ?, ?, ?)",
-                        "sssi", s->release->project, s->source->repository->root,
+    return database_run(s->delivery->state->database, error,
+                        "INSERT OR IGNORE INTO project VALUES(?, ?, ?, ?)", "sssi",
+                        s->release->project, s->source->repository->root,
                         s->source->repository->default_branch, clock_now_ns());
 }
 
@@ -151,7 +156,8 @@ static bool settle_policy(Ship *s, GError **error)
 {
     g_autofree char *commit = NULL;
     g_autoptr(GError) failure = NULL;
-    g_autoptr(json_t) trunk = source_default_settings(s->source, s->project_folder, &commit, &failure);
+    g_autoptr(json_t) trunk =
+        source_default_settings(s->source, s->project_folder, &commit, &failure);
     if (trunk == NULL && failure != NULL) {
         g_propagate_prefixed_error(error, g_steal_pointer(&failure), "on the default branch: ");
         return false;
@@ -159,9 +165,11 @@ static bool settle_policy(Ship *s, GError **error)
     /* A default branch without the file: the change itself is the first to have one. */
     g_autoptr(json_t) document = policy_extract(trunk != NULL ? trunk : s->release->settings->json);
     const char *project = s->release->project;
-    if (!policy_bootstrap(s->delivery, project, document, commit != NULL ? commit : s->source->id, error))
+    if (!policy_bootstrap(s->delivery, project, document, commit != NULL ? commit : s->source->id,
+                          error))
         return false;
-    int64_t proposed = trunk != NULL ? policy_propose(s->delivery, project, document, commit, error) : 0;
+    int64_t proposed =
+        trunk != NULL ? policy_propose(s->delivery, project, document, commit, error) : 0;
     g_autoptr(Policy) force = proposed >= 0 ? policy_in_force(s->delivery, project, error) : NULL;
     if (force == NULL)
         return false;
@@ -169,8 +177,8 @@ static bool settle_policy(Ship *s, GError **error)
     g_autofree char *loosened = policy_loosened(force->document, own);
     if (loosened != NULL || proposed > 0)
         event_emit(&s->sink.sink, "policy",
-                   json_pack("{s:I, s:I, s:s?}", "in_force", (json_int_t) force->version, "proposed",
-                             (json_int_t) proposed, "loosened", loosened));
+                   json_pack("{s:I, s:I, s:s?}", "in_force", (json_int_t) force->version,
+                             "proposed", (json_int_t) proposed, "loosened", loosened));
     return true;
 }
 
@@ -178,11 +186,11 @@ static bool settle_policy(Ship *s, GError **error)
 static bool open_run(Ship *s, GError **error)
 {
     Database *database = s->delivery->state->database;
-    g_autoptr(Statement) row = database_prepare(
-        database, error,
-        "SELECT id FROM run WHERE project = ? AND kind = 'ship' AND commit_id = ? AND ended_at IS NULL "
-        "ORDER BY started_at DESC LIMIT 1",
-        "ss", s->release->project, s->source->id);
+    g_autoptr(Statement) row = database_prepare(database, error,
+                                                "SELECT id FROM run WHERE project = ? AND kind = "
+                                                "'ship' AND commit_id = ? AND ended_at IS NULL "
+                                                "ORDER BY started_at DESC LIMIT 1",
+                                                "ss", s->release->project, s->source->id);
     if (row == NULL)
         return false;
     if (!s->spec->new_run && statement_step(row, NULL))
@@ -193,9 +201,12 @@ static bool open_run(Ship *s, GError **error)
         g_autofree char *stamp = clock_format_seconds(clock_now_ns() / 1000000000);
         g_auto(GStrv) parts = g_strsplit_set(stamp, ":-TZ", -1);
         g_autofree char *digits = g_strjoinv("", parts);
-        s->run = g_strdup_printf("%s-%s-%04x", s->release->project, digits, g_random_int() & 0xffff);
-        if (!database_run(database, error, "INSERT INTO run VALUES(?, ?, 'ship', ?, ?, ?, NULL, NULL)", "ssssi",
-                          s->run, s->release->project, s->source->id, s->source->requester, clock_now_ns()))
+        s->run =
+            g_strdup_printf("%s-%s-%04x", s->release->project, digits, g_random_int() & 0xffff);
+        if (!database_run(database, error,
+                          "INSERT INTO run VALUES(?, ?, 'ship', ?, ?, ?, NULL, NULL)", "ssssi",
+                          s->run, s->release->project, s->source->id, s->source->requester,
+                          clock_now_ns()))
             return false;
     }
     s->run_folder = state_folder(s->delivery->state, error, "runs", s->run, NULL);
@@ -205,9 +216,10 @@ static bool open_run(Ship *s, GError **error)
     s->sink.log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     s->sink.run = g_strdup(s->run);
     event_emit(&s->sink.sink, "run.started",
-               json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "run", s->run, "project", s->release->project,
-                         "commit", s->source->id, "subject", s->source->commit->subject, "author",
-                         s->source->commit->author.email, "resumed", resumed, "folder", s->run_folder));
+               json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "run", s->run, "project",
+                         s->release->project, "commit", s->source->id, "subject",
+                         s->source->commit->subject, "author", s->source->commit->author.email,
+                         "resumed", resumed, "folder", s->run_folder));
     crash_boundary("ship.run");
     return true;
 }
@@ -226,7 +238,8 @@ static bool move_checkout(Ship *s, GError **error)
     g_free(s->checkout);
     g_free(s->project_folder);
     s->checkout = g_steal_pointer(&wanted);
-    s->project_folder = prefix[0] != '\0' ? g_build_filename(s->checkout, prefix, NULL) : g_strdup(s->checkout);
+    s->project_folder =
+        prefix[0] != '\0' ? g_build_filename(s->checkout, prefix, NULL) : g_strdup(s->checkout);
     return true;
 }
 
@@ -241,8 +254,8 @@ static bool pass_gates(Ship *s, const Release *release, GateGroup group, GError 
     for (guint i = 0; i < gates->len; i++) {
         const Gate *gate = g_ptr_array_index(gates, i);
         event_emit(&s->sink.sink, "gate",
-                   json_pack("{s:s, s:s, s:s}", "gate", gate->name, "verdict", gate_verdict_name(gate->verdict),
-                             "text", gate->text));
+                   json_pack("{s:s, s:s, s:s}", "gate", gate->name, "verdict",
+                             gate_verdict_name(gate->verdict), "text", gate->text));
     }
     return !blocked;
 }
@@ -250,7 +263,8 @@ static bool pass_gates(Ship *s, const Release *release, GateGroup group, GError 
 /* What a workspace leaves is of no use once its check has ended. */
 static void clear_workspaces(const Ship *s)
 {
-    static const char *const names[] = {"source", "work-lint", "work-tests", "work-secrets", "work-workflow"};
+    static const char *const names[] = {"source", "work-lint", "work-tests", "work-secrets",
+                                        "work-workflow"};
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *path = g_build_filename(s->run_folder, names[i], NULL);
         file_remove_tree(AT_FDCWD, path, NULL);
@@ -289,7 +303,8 @@ static ExitStatus run_stages(Ship *s, GError **error)
     if (!pass_gates(s, release, GATE_OF_IMAGE, error))
         return EXIT_STATUS_NO;
     clear_workspaces(s);
-    return ship_environments(s->delivery, release, s->run, s->source->requester, &s->sink.sink, error);
+    return ship_environments(s->delivery, release, s->run, s->source->requester, &s->sink.sink,
+                             error);
 }
 
 ExitStatus ship(const ShipSpec *spec, GError **error)
@@ -332,15 +347,18 @@ ExitStatus ship(const ShipSpec *spec, GError **error)
     return status;
 }
 
-bool ship_end_run(Delivery *delivery, const char *run, ExitStatus status, EventSink *sink, GError **error)
+bool ship_end_run(Delivery *delivery, const char *run, ExitStatus status, EventSink *sink,
+                  GError **error)
 {
     static const struct {
         ExitStatus status;
         const char *result;
         bool ends;
     } results[] = {
-        {EXIT_STATUS_DONE, "done", true},          {EXIT_STATUS_NO, "failed", true},
-        {EXIT_STATUS_ROLLED_BACK, "rolled_back", true}, {EXIT_STATUS_REJECTED, "rejected", true},
+        {EXIT_STATUS_DONE, "done", true},
+        {EXIT_STATUS_NO, "failed", true},
+        {EXIT_STATUS_ROLLED_BACK, "rolled_back", true},
+        {EXIT_STATUS_REJECTED, "rejected", true},
         {EXIT_STATUS_PERSON, "waiting", false},
     };
     const char *result = "interrupted";
@@ -352,10 +370,11 @@ bool ship_end_run(Delivery *delivery, const char *run, ExitStatus status, EventS
         }
     if (run != NULL && ends &&
         !database_run(delivery->state->database, error,
-                      "UPDATE run SET ended_at = ?, result = ? WHERE id = ? AND ended_at IS NULL", "iss",
-                      clock_now_ns(), result, run))
+                      "UPDATE run SET ended_at = ?, result = ? WHERE id = ? AND ended_at IS NULL",
+                      "iss", clock_now_ns(), result, run))
         return false;
-    event_emit(sink, "run.ended", json_pack("{s:s?, s:s, s:i}", "run", run, "result", result, "status", (int) status));
+    event_emit(sink, "run.ended",
+               json_pack("{s:s?, s:s, s:i}", "run", run, "result", result, "status", (int) status));
     return true;
 }
 
@@ -370,7 +389,8 @@ static GPtrArray *order_environments(const Project *settings)
             EnvironmentSettings *e = g_ptr_array_index(settings->environments, i);
             bool placed = g_ptr_array_find(order, e, NULL), ready = e->after == NULL;
             for (guint j = 0; j < order->len && !ready; j++)
-                ready = g_str_equal(((EnvironmentSettings *) g_ptr_array_index(order, j))->name, e->after);
+                ready = g_str_equal(((EnvironmentSettings *) g_ptr_array_index(order, j))->name,
+                                    e->after);
             if (!placed && ready)
                 g_ptr_array_add(order, e);
         }
@@ -381,7 +401,8 @@ static GPtrArray *order_environments(const Project *settings)
 static Deployment *find_of_run(Delivery *delivery, const Release *release, const char *environment,
                                const char *run, GError **error)
 {
-    g_autoptr(GPtrArray) list = deployment_list(delivery, release->project, environment, NULL, 100, error);
+    g_autoptr(GPtrArray) list =
+        deployment_list(delivery, release->project, environment, NULL, 100, error);
     for (guint i = 0; list != NULL && i < list->len; i++) {
         const Deployment *d = g_ptr_array_index(list, i);
         if (run != NULL && g_strcmp0(d->run, run) == 0 && g_str_equal(d->digest, release->digest))
@@ -395,14 +416,15 @@ static void emit_gates(const GPtrArray *gates, const char *environment, EventSin
     for (guint i = 0; i < gates->len; i++) {
         const Gate *gate = g_ptr_array_index(gates, i);
         event_emit(sink, "gate",
-                   json_pack("{s:s, s:s, s:s, s:s}", "environment", environment, "gate", gate->name, "verdict",
-                             gate_verdict_name(gate->verdict), "text", gate->text));
+                   json_pack("{s:s, s:s, s:s, s:s}", "environment", environment, "gate", gate->name,
+                             "verdict", gate_verdict_name(gate->verdict), "text", gate->text));
     }
 }
 
 /* One environment: 0 when it serves the digest, else why it does not. */
-static ExitStatus deploy_to(Delivery *delivery, const Release *release, const char *environment, const char *run,
-                            const char *requested_by, EventSink *sink, GError **error)
+static ExitStatus deploy_to(Delivery *delivery, const Release *release, const char *environment,
+                            const char *run, const char *requested_by, EventSink *sink,
+                            GError **error)
 {
     g_autoptr(GError) failure = NULL;
     g_autoptr(Deployment) deployment = find_of_run(delivery, release, environment, run, &failure);
@@ -413,8 +435,10 @@ static ExitStatus deploy_to(Delivery *delivery, const Release *release, const ch
     if (deployment != NULL && g_str_equal(deployment->state, "succeeded"))
         return EXIT_STATUS_DONE;
     if (deployment == NULL || deployment_is_final(deployment)) {
-        DeploymentRequest request = {
-            .environment = environment, .run = run, .requested_by = requested_by, .reason = "deploy"};
+        DeploymentRequest request = {.environment = environment,
+                                     .run = run,
+                                     .requested_by = requested_by,
+                                     .reason = "deploy"};
         deployment_free(deployment);
         deployment = deployment_request(delivery, release, &request, error);
         if (deployment == NULL)

@@ -20,9 +20,7 @@ static void append_email(json_t *list, const char *email)
     if (email == NULL || email[0] == '\0')
         return;
     g_autofree char *lower = g_ascii_strdown(email, -1);
-    json_array_foreach(list, i, known)
-        if (g_str_equal(json_string_value(known), lower))
-            return;
+    json_array_foreach(list, i, known) if (g_str_equal(json_string_value(known), lower)) return;
     json_array_append_new(list, json_string(lower));
 }
 
@@ -32,7 +30,8 @@ static json_t *collect_people(const Source *source)
     append_email(author, source->commit->author.email);
     append_email(author, source->commit->committer.email);
     for (guint i = 0; i < source->commit->co_authors->len; i++)
-        append_email(author, ((GitPerson *) g_ptr_array_index(source->commit->co_authors, i))->email);
+        append_email(author,
+                     ((GitPerson *) g_ptr_array_index(source->commit->co_authors, i))->email);
     append_email(requester, source->requester);
     return json_pack("{s:o, s:o}", "author", author, "requester", requester);
 }
@@ -89,9 +88,9 @@ Source *source_open(const char *folder, bool allow_dirty, GError **error)
     if (source->repository->branch != NULL)
         source->ref = g_strdup_printf("refs/heads/%s", source->repository->branch);
     source->requester = find_requester(source->repository);
-    source->on_default = !source->dirty && source->repository->default_branch != NULL &&
-                         git_is_ancestor(source->repository, source->commit->id,
-                                         source->repository->default_branch);
+    source->on_default =
+        !source->dirty && source->repository->default_branch != NULL &&
+        git_is_ancestor(source->repository, source->commit->id, source->repository->default_branch);
     source->people = collect_people(source);
     return g_steal_pointer(&source);
 }
@@ -122,7 +121,8 @@ static char *project_name(const Source *source)
     return g_path_get_basename(path);
 }
 
-static json_t *parse_settings(const Source *source, const char *folder, const char *text, GError **error)
+static json_t *parse_settings(const Source *source, const char *folder, const char *text,
+                              GError **error)
 {
     g_auto(GStrv) test = kind_test_commands(folder);
     g_autofree char *name = project_name(source);
@@ -143,12 +143,14 @@ json_t *source_settings(const Source *source, const char *folder, GError **error
     return parse_settings(source, folder, text, error);
 }
 
-json_t *source_default_settings(const Source *source, const char *folder, char **commit, GError **error)
+json_t *source_default_settings(const Source *source, const char *folder, char **commit,
+                                GError **error)
 {
     g_autofree char *path = source->repository->prefix[0] != '\0'
                                 ? g_strconcat(source->repository->prefix, "/slipway.yml", NULL)
                                 : g_strdup("slipway.yml");
-    g_autoptr(GitCommit) head = git_commit_read(source->repository, source->repository->default_branch, NULL);
+    g_autoptr(GitCommit) head =
+        git_commit_read(source->repository, source->repository->default_branch, NULL);
     if (head == NULL)
         return NULL;
     g_autofree char *text = git_read_file(source->repository, head->id, path, SETTINGS_LIMIT, NULL);

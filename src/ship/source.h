@@ -1,4 +1,5 @@
-/* source.h - the commit that is shipped: where it comes from, who had a hand in it, its settings. */
+/* source.h - the commit that is shipped: where it comes from, who had a hand in it, its settings.
+ */
 #pragma once
 
 #include "git/repository.h"
@@ -7,7 +8,7 @@
 typedef struct {
     GitRepository *repository;
     GitCommit *commit;
-    char *id;        /* names the content on record: the commit, or COMMIT-dirty-TREE */
+    char *id; /* names the content on record: the commit, or COMMIT-dirty-TREE */
     bool dirty;
     char *ref;       /* "refs/heads/main"; NULL: detached */
     bool on_default; /* the commit is on the default branch */
@@ -23,7 +24,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_free)
 /* Writes the content into the new folder TARGET. */
 bool source_checkout(const Source *source, const char *target, GError **error);
 
-/* The settings of the project in FOLDER (a checkout), normal form; NAME for a project without one. */
+/* The settings of the project in FOLDER (a checkout), normal form; NAME for a project without one.
+ */
 json_t *source_settings(const Source *source, const char *folder, GError **error);
 /* The settings as the default branch has them; NULL without error when it has no such file. */
-json_t *source_default_settings(const Source *source, const char *folder, char **commit, GError **error);
+json_t *source_default_settings(const Source *source, const char *folder, char **commit,
+                                GError **error);

@@ -38,7 +38,8 @@ bool stage_begin(const StageContext *context, const char *name, json_t **detail,
                       "ON CONFLICT DO UPDATE SET started_at = excluded.started_at, result = NULL",
                       "ssi", context->run, name, clock_now_ns()))
         return false;
-    event_emit(context->sink, "job.started", json_pack("{s:s, s:s}", "run", context->run, "job", name));
+    event_emit(context->sink, "job.started",
+               json_pack("{s:s, s:s}", "run", context->run, "job", name));
     boundary(name, "intent");
     return true;
 }

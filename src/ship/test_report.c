@@ -15,12 +15,14 @@ typedef struct {
 
 static const Pattern patterns[] = {
     {"unittest", "^Ran (?<p>\\d+) tests? in ", "p", NULL, NULL, true},
-    {"unittest", "^FAILED \\((?:failures=(?<f>\\d+))?(?:, )?(?:errors=(?<e>\\d+))?.*\\)$", NULL, "f", NULL, true},
+    {"unittest", "^FAILED \\((?:failures=(?<f>\\d+))?(?:, )?(?:errors=(?<e>\\d+))?.*\\)$", NULL,
+     "f", NULL, true},
     {"unittest", "^(?:OK|FAILED) \\(.*skipped=(?<s>\\d+).*\\)$", NULL, NULL, "s", true},
     {"pytest", "^=+ .*?(?<p>\\d+) passed.* in [\\d.]+s.*=+$", "p", NULL, NULL, false},
     {"pytest", "^=+ .*?(?<f>\\d+) failed.* in [\\d.]+s.*=+$", NULL, "f", NULL, false},
     {"pytest", "^=+ .*?(?<s>\\d+) skipped.* in [\\d.]+s.*=+$", NULL, NULL, "s", false},
-    {"cargo", "^test result: \\w+\\. (?<p>\\d+) passed; (?<f>\\d+) failed; (?<s>\\d+) ignored", "p", "f", "s", false},
+    {"cargo", "^test result: \\w+\\. (?<p>\\d+) passed; (?<f>\\d+) failed; (?<s>\\d+) ignored", "p",
+     "f", "s", false},
     {"node", "^(?:# |ℹ )pass (?<p>\\d+)$", "p", NULL, NULL, false},
     {"node", "^(?:# |ℹ )fail (?<f>\\d+)$", NULL, "f", NULL, false},
     {"node", "^(?:# |ℹ )skipped (?<s>\\d+)$", NULL, NULL, "s", false},
@@ -28,12 +30,17 @@ static const Pattern patterns[] = {
     {"mocha", "^  (?<f>\\d+) failing$", NULL, "f", NULL, false},
     {"jest", "^Tests: .*?(?<p>\\d+) passed,.* total$", "p", NULL, NULL, false},
     {"jest", "^Tests: .*?(?<f>\\d+) failed,.* total$", NULL, "f", NULL, false},
-    {"surefire", "^(?:\\[\\w+\\] )?Tests run: (?<p>\\d+), Failures: (?<f>\\d+), Errors: \\d+, Skipped: (?<s>\\d+)$", "p", "f", "s", true},
-    {"ctest", "^\\d+% tests passed, (?<f>\\d+) tests? failed out of (?<p>\\d+)$", "p", "f", NULL, true},
+    {"surefire",
+     "^(?:\\[\\w+\\] )?Tests run: (?<p>\\d+), Failures: (?<f>\\d+), Errors: \\d+, Skipped: "
+     "(?<s>\\d+)$",
+     "p", "f", "s", true},
+    {"ctest", "^\\d+% tests passed, (?<f>\\d+) tests? failed out of (?<p>\\d+)$", "p", "f", NULL,
+     true},
     {"go", "^\\s*--- PASS: ", NULL, NULL, NULL, false},
     {"go", "^\\s*--- FAIL: ", NULL, NULL, NULL, false},
     {"go", "^\\s*--- SKIP: ", NULL, NULL, NULL, false},
-    {"plain", "^(?:\\w+: )?(?<p>\\d+) passed, (?<f>\\d+) failed(?:, (?<s>\\d+) skipped)?$", "p", "f", "s", false},
+    {"plain", "^(?:\\w+: )?(?<p>\\d+) passed, (?<f>\\d+) failed(?:, (?<s>\\d+) skipped)?$", "p",
+     "f", "s", false},
 };
 
 static gint64 number(GMatchInfo *match, const char *group)

@@ -20,9 +20,8 @@ static bool fail(Database *database, const char *what, GError **error)
     int code = sqlite3_errcode(database->handle);
     bool outside = code == SQLITE_BUSY || code == SQLITE_FULL || code == SQLITE_IOERR ||
                    code == SQLITE_CANTOPEN || code == SQLITE_READONLY;
-    g_set_error(error, SLIPWAY_ERROR,
-                outside ? SLIPWAY_ERROR_UNAVAILABLE : SLIPWAY_ERROR_INTERNAL, "database: %s: %s",
-                what, sqlite3_errmsg(database->handle));
+    g_set_error(error, SLIPWAY_ERROR, outside ? SLIPWAY_ERROR_UNAVAILABLE : SLIPWAY_ERROR_INTERNAL,
+                "database: %s: %s", what, sqlite3_errmsg(database->handle));
     return false;
 }
 
@@ -36,9 +35,9 @@ Database *database_open(const char *path, GError **error)
     }
     sqlite3_busy_timeout(database->handle, 10000);
     sqlite3_extended_result_codes(database->handle, 0);
-    if (!database_execute(database,
-                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
-                          error)) {
+    if (!database_execute(
+            database, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+            error)) {
         g_prefix_error(error, "'%s': ", path);
         return NULL;
     }
@@ -202,10 +201,9 @@ void database_rollback(Database *database)
 {
     g_assert(database->depth > 0);
     database->depth--;
-    g_autofree char *sql =
-        database->depth == 0
-            ? g_strdup("ROLLBACK")
-            : g_strdup_printf("ROLLBACK TO level_%d; RELEASE level_%d", database->depth,
-                              database->depth);
+    g_autofree char *sql = database->depth == 0
+                               ? g_strdup("ROLLBACK")
+                               : g_strdup_printf("ROLLBACK TO level_%d; RELEASE level_%d",
+                                                 database->depth, database->depth);
     database_execute(database, sql, NULL);
 }

@@ -20,8 +20,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Database, database_close)
 bool database_execute(Database *database, const char *sql, GError **error);
 
 /* Prepares SQL and binds its `?` in order after TYPES, a letter each:
- *   s  const char * (NULL binds NULL)    i  int64_t    b  const void *, size_t    n  (nothing): NULL
- * The text is copied. NULL on error. */
+ *   s  const char * (NULL binds NULL)    i  int64_t    b  const void *, size_t    n  (nothing):
+ * NULL The text is copied. NULL on error. */
 Statement *database_prepare(Database *database, GError **error, const char *sql, const char *types,
                             ...);
 

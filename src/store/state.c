@@ -51,8 +51,9 @@ static bool apply_schema(Database *database, GError **error)
         if (!database_begin(database, error))
             return false;
         /* Another process may have been first while we waited for the lock. */
-        if (!database_run(database, error, "INSERT OR IGNORE INTO schema_version VALUES(?, unixepoch())",
-                          "s", step->name) ||
+        if (!database_run(database, error,
+                          "INSERT OR IGNORE INTO schema_version VALUES(?, unixepoch())", "s",
+                          step->name) ||
             (database_changes(database) == 1 && !database_execute(database, step->sql, error))) {
             g_prefix_error(error, "schema step '%s': ", step->name);
             database_rollback(database);

@@ -29,7 +29,8 @@ State *state_open(const char *home, GError **error);
 char *state_path(const State *state, const char *part, ...) G_GNUC_NULL_TERMINATED;
 
 /* The same, and the folder exists afterwards (0700). NULL on error. */
-char *state_folder(const State *state, GError **error, const char *part, ...) G_GNUC_NULL_TERMINATED;
+char *state_folder(const State *state, GError **error, const char *part,
+                   ...) G_GNUC_NULL_TERMINATED;
 
 void state_close(State *state);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(State, state_close)

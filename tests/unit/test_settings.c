@@ -11,10 +11,12 @@ typedef struct {
 
 static const Case cases[] = {
     {"empty", "", NULL},
-    {"unknown-key", "projct: x\n", "slipway.yml:1:1: unknown key 'projct' in slipway.yml; did you mean 'project'?"},
+    {"unknown-key", "projct: x\n",
+     "slipway.yml:1:1: unknown key 'projct' in slipway.yml; did you mean 'project'?"},
     {"unknown-nested", "environments:\n  staging:\n    helth: {}\n",
      "slipway.yml:3:5: unknown key 'helth' in an environment; did you mean 'health'?"},
-    {"bad-name", "project: Orders!\n", "slipway.yml:1:10: 'project' is lower-case letters, digits and '-'"},
+    {"bad-name", "project: Orders!\n",
+     "slipway.yml:1:10: 'project' is lower-case letters, digits and '-'"},
     {"bad-duration", "environments:\n  staging:\n    health: {interval: soon}\n",
      "slipway.yml:3:24: 'interval' must be a duration as 500ms, 10s, 5m, 2h or 7d"},
     {"bad-port", "environments:\n  staging: {port: 70000}\n",
@@ -26,7 +28,7 @@ static const Case cases[] = {
     {"circle", "environments:\n  a: {after: b, port: 1}\n  b: {after: a, port: 2}\n",
      "slipway.yml:2:6: 'a' comes after itself\nslipway.yml:3:6: 'b' comes after itself"},
     {"steps-shrink", "environments:\n  a: {rollout: {steps: [50%, 10%, 100%]}}\n",
-     "slipway.yml:2:31: 'steps' must be growing shares as [10%, 50%, 100%]"},
+     "slipway.yml:2:30: 'steps' must be growing shares as [10%, 50%, 100%]"},
     {"steps-end", "environments:\n  a: {rollout: {steps: [10%]}}\n",
      "slipway.yml:2:24: 'steps' must end with 100%"},
     {"smoke-method", "environments:\n  a: {smoke: [{status: 200}]}\n",
@@ -36,10 +38,12 @@ static const Case cases[] = {
     {"gate-word", "gates: {lint: strict}\n",
      "slipway.yml:1:15: 'lint' must be one of: error, warning, info, off"},
     {"two-mistakes", "a: 1\ntest: {}\n",
-     "slipway.yml:1:1: unknown key 'a' in slipway.yml; known: project, image, build, root, lint, test, checks, "
+     "slipway.yml:1:1: unknown key 'a' in slipway.yml; known: project, image, build, root, lint, "
+     "test, checks, "
      "advisories, gates, environments\nslipway.yml:2:7: 'test' must be a list of texts"},
     {"sql-database", "environments:\n  a: {migrate: {tool: sql}}\n",
-     "slipway.yml:2:16: 'migrate' with tool: sql needs 'database', the SQLite file inside the container as /data/app.db"},
+     "slipway.yml:2:16: 'migrate' with tool: sql needs 'database', the SQLite file inside the "
+     "container as /data/app.db"},
 };
 
 static json_t *parse(const char *text, GError **error)
@@ -70,9 +74,12 @@ static void test_defaults(void)
     g_assert_cmpstr(json_get_string(production, "after"), ==, "staging");
     g_assert_cmpint(json_get_integer(approve, "count", 0), ==, 1);
     g_assert_cmpuint(json_array_size(json_object_get(approve, "not")), ==, 2);
-    g_assert_cmpstr(json_string_value(json_array_get(
-                        json_object_get(json_object_get(json_object_get(settings, "checks"), "tests"), "command"), 0)),
-                    ==, "make test");
+    g_assert_cmpstr(
+        json_string_value(json_array_get(
+            json_object_get(json_object_get(json_object_get(settings, "checks"), "tests"),
+                            "command"),
+            0)),
+        ==, "make test");
 }
 
 /* The normal form holds no reals: it can be written canonically. */
@@ -80,7 +87,8 @@ static void test_canonical(void)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(json_t) settings = parse("environments:\n  a: {resources: {cpus: 0.5, memory: 256M}, "
-                                       "watch: {errors: 0.5%}, rollout: {steps: [5%, 100%]}}\n", &error);
+                                       "watch: {errors: 0.5%}, rollout: {steps: [5%, 100%]}}\n",
+                                       &error);
     g_assert_no_error(error);
     g_autofree char *text = json_canonical(settings, &error);
     g_assert_no_error(error);

@@ -16,8 +16,7 @@ typedef struct {
     int count;
 } Reader;
 
-static void G_GNUC_PRINTF(3, 4)
-    mistake(Reader *reader, const YamlNode *at, const char *format, ...)
+static void G_GNUC_PRINTF(3, 4) mistake(Reader *reader, const YamlNode *at, const char *format, ...)
 {
     if (++reader->count > MAX_MISTAKES)
         return;
@@ -25,8 +24,9 @@ static void G_GNUC_PRINTF(3, 4)
     va_start(arguments, format);
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_string_append_printf(reader->mistakes, "%s%s:%d:%d: %s", reader->mistakes->len > 0 ? "\n" : "",
-                           reader->file, at->line, at->column, text);
+    g_string_append_printf(reader->mistakes, "%s%s:%d:%d: %s",
+                           reader->mistakes->len > 0 ? "\n" : "", reader->file, at->line,
+                           at->column, text);
 }
 
 /* How many single-letter edits lead from A to B, at most 3. */
@@ -74,10 +74,12 @@ static bool check_keys(Reader *reader, const YamlNode *map, const char *where,
         if (best == 0)
             continue;
         if (nearest != NULL)
-            mistake(reader, map->keys[i], "unknown key '%s' in %s; did you mean '%s'?", key, where, nearest);
+            mistake(reader, map->keys[i], "unknown key '%s' in %s; did you mean '%s'?", key, where,
+                    nearest);
         else {
             g_autofree char *list = g_strjoinv(", ", (char **) allowed);
-            mistake(reader, map->keys[i], "unknown key '%s' in %s; known: %s", key != NULL ? key : "", where, list);
+            mistake(reader, map->keys[i], "unknown key '%s' in %s; known: %s",
+                    key != NULL ? key : "", where, list);
         }
     }
     return true;
@@ -90,7 +92,8 @@ static bool absent(const YamlNode *node)
 
 /* ---- single values; each gives OTHERWISE (may be NULL → JSON null) when the key is absent ---- */
 
-static json_t *take_text(Reader *reader, const YamlNode *map, const char *key, const char *otherwise)
+static json_t *take_text(Reader *reader, const YamlNode *map, const char *key,
+                         const char *otherwise)
 {
     const YamlNode *node = yaml_get(map, key);
     if (absent(node))
@@ -117,8 +120,9 @@ static json_t *take_integer(Reader *reader, const YamlNode *map, const char *key
     const YamlNode *node = yaml_get(map, key);
     gint64 value = otherwise;
     if (!absent(node) && (!yaml_as_integer(node, &value) || value < low || value > high)) {
-        mistake(reader, node, "'%s' must be a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
-                key, low, high);
+        mistake(reader, node,
+                "'%s' must be a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, key,
+                low, high);
         value = otherwise;
     }
     return json_integer(value);
@@ -239,7 +243,8 @@ static json_t *take_map(Reader *reader, const YamlNode *map, const char *key)
     for (size_t i = 0; i < node->length; i++) {
         const YamlNode *value = node->items[i];
         if (value->kind == YAML_SCALAR)
-            json_object_set_new(object, node->keys[i]->text, json_stringn(value->text, value->length));
+            json_object_set_new(object, node->keys[i]->text,
+                                json_stringn(value->text, value->length));
         else
             mistake(reader, value, "'%s.%s' must be text", key, node->keys[i]->text);
     }
@@ -259,7 +264,8 @@ static json_t *to_json(Reader *reader, const YamlNode *node, int depth)
     if (node->kind == YAML_MAPPING) {
         json_t *object = json_object();
         for (size_t i = 0; i < node->length; i++)
-            json_object_set_new(object, node->keys[i]->text, to_json(reader, node->items[i], depth + 1));
+            json_object_set_new(object, node->keys[i]->text,
+                                to_json(reader, node->items[i], depth + 1));
         return object;
     }
     if (node->kind == YAML_SEQUENCE) {
@@ -281,8 +287,8 @@ static json_t *to_json(Reader *reader, const YamlNode *node, int depth)
 
 static json_t *read_smoke_check(Reader *reader, const YamlNode *node)
 {
-    static const char *const keys[] = {"get", "post", "put", "delete", "head", "status",
-                                       "json", "body", "headers", NULL};
+    static const char *const keys[] = {"get",    "post", "put",  "delete",  "head",
+                                       "status", "json", "body", "headers", NULL};
     static const char *const methods[] = {"get", "post", "put", "delete", "head"};
     const char *method = NULL;
     const YamlNode *path = NULL;
@@ -304,8 +310,8 @@ static json_t *read_smoke_check(Reader *reader, const YamlNode *node)
     }
     g_autofree char *upper = g_ascii_strup(method, -1);
     const YamlNode *body = yaml_get(node, "json");
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "method", upper, "path", path->text, "status",
-                     take_integer(reader, node, "status", 200, 100, 599), "body",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "method", upper, "path", path->text,
+                     "status", take_integer(reader, node, "status", 200, 100, 599), "body",
                      take_text(reader, node, "body", NULL), "json",
                      absent(body) ? json_null() : to_json(reader, body, 0), "headers",
                      take_map(reader, node, "headers"));
@@ -340,7 +346,8 @@ static json_t *read_steps(Reader *reader, const YamlNode *rollout, const char *s
     for (size_t i = 0; node->kind == YAML_SEQUENCE && i < node->length; i++) {
         int share = 0;
         if (!parse_share(node->items[i], &share) || share <= previous)
-            mistake(reader, node->items[i], "'steps' must be growing shares as [10%%, 50%%, 100%%]");
+            mistake(reader, node->items[i],
+                    "'steps' must be growing shares as [10%%, 50%%, 100%%]");
         previous = share;
         json_array_append_new(steps, json_integer(share));
     }
@@ -364,7 +371,8 @@ static json_t *read_rollout(Reader *reader, const YamlNode *map)
 static json_t *read_migrate(Reader *reader, const YamlNode *map)
 {
     static const char *const keys[] = {"tool", "dir", "database", "command", NULL};
-    static const char *const tools[] = {"sql", "command", "prisma", "laravel", "alembic", "django", NULL};
+    static const char *const tools[] = {"sql",     "command", "prisma", "laravel",
+                                        "alembic", "django",  NULL};
     const YamlNode *node = yaml_get(map, "migrate");
     if (absent(node))
         return json_null();
@@ -374,8 +382,9 @@ static json_t *read_migrate(Reader *reader, const YamlNode *map)
     if (g_str_equal(json_string_value(tool), "command") && json_array_size(command) == 0)
         mistake(reader, node, "'migrate' with tool: command needs 'command'");
     if (g_str_equal(json_string_value(tool), "sql") && absent(yaml_get(node, "database")))
-        mistake(reader, node, "'migrate' with tool: sql needs 'database', the SQLite file inside "
-                              "the container as /data/app.db");
+        mistake(reader, node,
+                "'migrate' with tool: sql needs 'database', the SQLite file inside "
+                "the container as /data/app.db");
     return json_pack("{s:o, s:o, s:o, s:o}", "tool", tool, "dir",
                      take_text(reader, node, "dir", "migrations"), "database",
                      take_text(reader, node, "database", NULL), "command", command);
@@ -415,26 +424,25 @@ static json_t *read_approve(Reader *reader, const YamlNode *map, bool production
     json_t *excluded = take_texts(reader, node, "not");
     size_t i;
     json_t *who;
-    json_array_foreach(excluded, i, who)
-        if (!g_str_equal(json_string_value(who), "author") &&
-            !g_str_equal(json_string_value(who), "requester"))
-            mistake(reader, yaml_get(node, "not"), "'not' knows author and requester");
+    json_array_foreach(excluded, i, who) if (!g_str_equal(json_string_value(who), "author") &&
+                                             !g_str_equal(json_string_value(who), "requester"))
+        mistake(reader, yaml_get(node, "not"), "'not' knows author and requester");
     /* Who asks for approval and says nothing of exclusions gets the safe form. */
     if (asked && (node == NULL || yaml_get(node, "not") == NULL)) {
         json_array_append_new(excluded, json_string("author"));
         json_array_append_new(excluded, json_string("requester"));
     }
     return json_pack("{s:o, s:o, s:o}", "by", take_texts(reader, node, "by"), "count",
-                     take_integer(reader, node, "count", asked ? 1 : 0, production ? 1 : 0, 20), "not",
-                     excluded);
+                     take_integer(reader, node, "count", asked ? 1 : 0, production ? 1 : 0, 20),
+                     "not", excluded);
 }
 
 static json_t *read_environment(Reader *reader, const YamlNode *node, const char *name, int index)
 {
     static const char *const keys[] = {
-        "production", "after",   "target", "address",   "port",     "container_port", "env",
-        "secrets",    "volumes", "egress", "migrate",   "health",   "resources",      "replicas",
-        "smoke",      "approve", "watch",  "rollout",   "rollback", "services",       NULL};
+        "production", "after",   "target", "address", "port",     "container_port", "env",
+        "secrets",    "volumes", "egress", "migrate", "health",   "resources",      "replicas",
+        "smoke",      "approve", "watch",  "rollout", "rollback", "services",       NULL};
     static const char *const targets[] = {"local", NULL};
     static const char *const watch_keys[] = {"for", "errors", "slow", NULL};
     static const char *const rollback_keys[] = {"approve", "cache-flush", NULL};
@@ -446,7 +454,8 @@ static json_t *read_environment(Reader *reader, const YamlNode *node, const char
     check_keys(reader, rollback, "'rollback'", rollback_keys);
     const YamlNode *services = yaml_get(node, "services");
     if (!absent(services) && services->length > 0)
-        mistake(reader, services, "'services' of an environment are not supported by target: local yet");
+        mistake(reader, services,
+                "'services' of an environment are not supported by target: local yet");
 
     bool by_name = g_str_equal(name, "production");
     json_t *production = take_boolean(reader, node, "production", by_name);
@@ -458,7 +467,8 @@ static json_t *read_environment(Reader *reader, const YamlNode *node, const char
     json_object_set_new(e, "target", take_choice(reader, node, "target", "local", targets));
     json_object_set_new(e, "address", take_text(reader, node, "address", "127.0.0.1"));
     json_object_set_new(e, "port", take_integer(reader, node, "port", 8080 + index, 1, 65535));
-    json_object_set_new(e, "container_port", take_integer(reader, node, "container_port", 0, 0, 65535));
+    json_object_set_new(e, "container_port",
+                        take_integer(reader, node, "container_port", 0, 0, 65535));
     json_object_set_new(e, "env", take_map(reader, node, "env"));
     json_object_set_new(e, "secrets", take_texts(reader, node, "secrets"));
     json_object_set_new(e, "volumes", take_map(reader, node, "volumes"));
@@ -472,7 +482,8 @@ static json_t *read_environment(Reader *reader, const YamlNode *node, const char
     json_object_set_new(e, "rollout", read_rollout(reader, node));
     json_object_set_new(
         e, "watch",
-        json_pack("{s:o, s:o, s:o}", "for", take_duration(reader, watch, "for", json_is_true(production) ? "60s" : "0s"),
+        json_pack("{s:o, s:o, s:o}", "for",
+                  take_duration(reader, watch, "for", json_is_true(production) ? "60s" : "0s"),
                   "errors", take_share(reader, watch, "errors", SHARE_WHOLE / 100), "slow",
                   take_duration(reader, watch, "slow", "0s")));
     json_object_set_new(e, "rollback",
@@ -486,7 +497,8 @@ static void check_order(Reader *reader, const YamlNode *map, const json_t *envir
 {
     const char *name;
     json_t *e;
-    json_object_foreach((json_t *) environments, name, e) {
+    json_object_foreach((json_t *) environments, name, e)
+    {
         const YamlNode *at = yaml_get(map, name);
         const char *after = json_string_value(json_object_get(e, "after"));
         size_t hops = 0;
@@ -506,12 +518,13 @@ static void check_ports(Reader *reader, const YamlNode *map, const json_t *envir
     g_autoptr(GHashTable) used = g_hash_table_new(NULL, NULL);
     const char *name;
     json_t *e;
-    json_object_foreach((json_t *) environments, name, e) {
+    json_object_foreach((json_t *) environments, name, e)
+    {
         gpointer port = GINT_TO_POINTER((int) json_integer_value(json_object_get(e, "port")));
         const char *other = g_hash_table_lookup(used, port);
         if (other != NULL)
-            mistake(reader, yaml_get(map, name), "'%s' and '%s' both listen on port %d", other, name,
-                    GPOINTER_TO_INT(port));
+            mistake(reader, yaml_get(map, name), "'%s' and '%s' both listen on port %d", other,
+                    name, GPOINTER_TO_INT(port));
         g_hash_table_insert(used, port, (gpointer) name);
     }
 }
@@ -534,7 +547,8 @@ static json_t *read_environments(Reader *reader, const YamlNode *root)
     for (size_t i = 0; i < map->length; i++) {
         const char *name = map->keys[i]->text;
         if (name == NULL || !g_regex_match_simple("^[a-z][a-z0-9-]{0,40}$", name, 0, 0))
-            mistake(reader, map->keys[i], "an environment's name is lower-case letters, digits and '-'");
+            mistake(reader, map->keys[i],
+                    "an environment's name is lower-case letters, digits and '-'");
         else
             json_object_set_new(environments, name,
                                 read_environment(reader, map->items[i], name, (int) i));
@@ -566,16 +580,17 @@ static json_t *read_checks(Reader *reader, const YamlNode *root, json_t *test)
         if (absent(yaml_get(coverage, "report")))
             mistake(reader, coverage, "'checks.coverage' needs 'report', the Cobertura XML file");
         json_object_set_new(checks, "coverage",
-                            json_pack("{s:o, s:o}", "report", take_text(reader, coverage, "report", ""),
-                                      "min", take_integer(reader, coverage, "min", 0, 0, 100)));
+                            json_pack("{s:o, s:o}", "report",
+                                      take_text(reader, coverage, "report", ""), "min",
+                                      take_integer(reader, coverage, "min", 0, 0, 100)));
     }
     return checks;
 }
 
 static json_t *read_gates(Reader *reader, const YamlNode *root)
 {
-    static const char *const keys[] = {"vulnerabilities", "secrets",    "lint", "signed-by",
-                                       "sbom",            "provenance", NULL};
+    static const char *const keys[] = {"vulnerabilities", "secrets", "lint", "signed-by", "sbom",
+                                       "provenance",      NULL};
     static const char *const vulnerability_keys[] = {"fail-on", "mode", NULL};
     static const char *const severities[] = {"critical", "high", "medium", "low", NULL};
     static const char *const modes[] = {"stop", "warn", NULL};
@@ -594,8 +609,8 @@ static json_t *read_gates(Reader *reader, const YamlNode *root)
                      take_choice(reader, vulnerabilities, "fail-on", "high", severities), "mode",
                      take_choice(reader, vulnerabilities, "mode", "stop", modes), "secrets",
                      take_choice(reader, node, "secrets", "any", secrets), "lint",
-                     take_choice(reader, node, "lint", "error", lint), "signed-by", signed_by, "sbom",
-                     take_choice(reader, node, "sbom", "required", needed), "provenance",
+                     take_choice(reader, node, "lint", "error", lint), "signed-by", signed_by,
+                     "sbom", take_choice(reader, node, "sbom", "required", needed), "provenance",
                      take_choice(reader, node, "provenance", "required", needed));
 }
 
@@ -604,9 +619,10 @@ static json_t *read_build(Reader *reader, const YamlNode *root)
     static const char *const keys[] = {"context", "file", "target", "args", NULL};
     const YamlNode *node = yaml_get(root, "build");
     check_keys(reader, node, "'build'", keys);
-    return json_pack("{s:o, s:o, s:o, s:o}", "context", take_text(reader, node, "context", "."), "file",
-                     take_text(reader, node, "file", "Dockerfile"), "target",
-                     take_text(reader, node, "target", NULL), "args", take_map(reader, node, "args"));
+    return json_pack("{s:o, s:o, s:o, s:o}", "context", take_text(reader, node, "context", "."),
+                     "file", take_text(reader, node, "file", "Dockerfile"), "target",
+                     take_text(reader, node, "target", NULL), "args",
+                     take_map(reader, node, "args"));
 }
 
 /* `root: host` or `root: {image: REF}`; host is JSON null. */
@@ -627,8 +643,9 @@ static json_t *read_advisories(Reader *reader, const YamlNode *root)
     static const char *const choices[] = {"deny", "allow", NULL};
     const YamlNode *node = yaml_get(root, "advisories");
     check_keys(reader, node, "'advisories'", keys);
-    return json_pack("{s:o, s:o}", "uncovered", take_choice(reader, node, "uncovered", "deny", choices),
-                     "max-age", take_duration(reader, node, "max-age", "7d"));
+    return json_pack("{s:o, s:o}", "uncovered",
+                     take_choice(reader, node, "uncovered", "deny", choices), "max-age",
+                     take_duration(reader, node, "max-age", "7d"));
 }
 
 /* The name as an image and unit name may hold it. */
@@ -644,24 +661,29 @@ static char *usable_name(const char *name)
     }
     if (clean->len > 0 && clean->str[clean->len - 1] == '-')
         g_string_truncate(clean, clean->len - 1);
-    return clean->len > 0 ? g_string_free(clean, FALSE) : (g_string_free(clean, TRUE), g_strdup("project"));
+    return clean->len > 0 ? g_string_free(clean, FALSE)
+                          : (g_string_free(clean, TRUE), g_strdup("project"));
 }
 
 static json_t *read_project(Reader *reader, const YamlNode *root, const SettingsDefaults *defaults)
 {
-    static const char *const keys[] = {"project", "image",      "build", "root",         "lint", "test",
-                                       "checks",  "advisories", "gates", "environments", NULL};
+    static const char *const keys[] = {"project", "image",        "build",  "root",
+                                       "lint",    "test",         "checks", "advisories",
+                                       "gates",   "environments", NULL};
     if (root != NULL)
         check_keys(reader, root, "slipway.yml", keys);
     g_autofree char *folder_name = usable_name(defaults->default_name);
     json_t *name = take_text(reader, root, "project", folder_name);
     const char *text = json_string_value(name);
-    if (text == NULL || !g_regex_match_simple("^[a-z0-9]+(-[a-z0-9]+)*$", text, 0, 0) || strlen(text) > 60)
-        mistake(reader, yaml_get(root, "project"), "'project' is lower-case letters, digits and '-'");
+    if (text == NULL || !g_regex_match_simple("^[a-z0-9]+(-[a-z0-9]+)*$", text, 0, 0) ||
+        strlen(text) > 60)
+        mistake(reader, yaml_get(root, "project"),
+                "'project' is lower-case letters, digits and '-'");
     g_autofree char *image = g_strconcat("registry.local/", text != NULL ? text : "", NULL);
 
     json_t *test = take_texts(reader, root, "test");
-    for (size_t i = 0; absent(yaml_get(root, "test")) && defaults->test != NULL && defaults->test[i] != NULL; i++)
+    for (size_t i = 0;
+         absent(yaml_get(root, "test")) && defaults->test != NULL && defaults->test[i] != NULL; i++)
         json_array_append_new(test, json_string(defaults->test[i]));
 
     json_t *project = json_object();
@@ -678,7 +700,8 @@ static json_t *read_project(Reader *reader, const YamlNode *root, const Settings
     return project;
 }
 
-json_t *settings_parse(const char *text, size_t length, const SettingsDefaults *defaults, GError **error)
+json_t *settings_parse(const char *text, size_t length, const SettingsDefaults *defaults,
+                       GError **error)
 {
     g_autoptr(YamlDocument) document = NULL;
     const YamlNode *root = NULL;

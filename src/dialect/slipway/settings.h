@@ -7,9 +7,9 @@
 #include <jansson.h>
 
 typedef struct {
-    const char *file;          /* name for messages: "slipway.yml" */
-    const char *default_name;  /* project name where the file has none: the folder's */
-    const char *const *test;   /* test commands found by the project's kind; may be empty */
+    const char *file;         /* name for messages: "slipway.yml" */
+    const char *default_name; /* project name where the file has none: the folder's */
+    const char *const *test;  /* test commands found by the project's kind; may be empty */
 } SettingsDefaults;
 
 /* TEXT NULL: there is no file, all is default. NULL with INVALID and every mistake. */
