@@ -238,6 +238,6 @@ int main(void)
         else
             pthread_detach(thread);
     }
-    usleep(300000); /* for the answers that are on their way */
+    usleep(60000); /* for the answers that are on their way */
     return 0;
 }
