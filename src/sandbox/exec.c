@@ -144,7 +144,7 @@ bool sandbox_exec(Sandbox *sandbox, const char *const *argv, int timeout_ms, siz
     bool in_time = started && collect(out_read, pidfd, deadline, limit, text);
     if (ours >= 0 && !in_time)
         close(steal_fd(&ours));
-    if (!process_wait(pidfd, -1, &ended, started && in_time ? error : NULL) || !started)
+    if (!process_reap(pidfd, &ended, started && in_time ? error : NULL) || !started)
         return false;
     if (output != NULL)
         *output = g_strdup(text->str);
@@ -237,7 +237,7 @@ static int socket_by_process(const Namespaces *namespaces)
     errnum = pid > 0 ? errno : errnum;
     close(ends[0]);
     if (pid > 0) {
-        if (process_wait(pidfd, -1, &status, NULL) && fd < 0 && status != 0)
+        if (process_reap(pidfd, &status, NULL) && fd < 0 && status != 0)
             errnum = status;
         close(pidfd);
     }

@@ -59,6 +59,8 @@ static int spawn(const Slirp *slirp, pid_t target, int ready, pid_t *pid)
                                 "--configure",
                                 "--mtu=65520",
                                 "--disable-host-loopback",
+                                "--enable-sandbox",
+                                "--enable-seccomp",
                                 "--ready-fd=3",
                                 "--exit-fd=4",
                                 target_text,

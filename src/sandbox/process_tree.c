@@ -43,20 +43,22 @@ static int64_t now_ms(void)
     return g_get_monotonic_time() / 1000;
 }
 
-bool process_wait(int pidfd, int timeout_ms, int *status, GError **error)
+bool process_await(int pidfd, int timeout_ms, GError **error)
 {
     int64_t deadline = timeout_ms >= 0 ? now_ms() + timeout_ms : 0;
     for (;;) {
         struct pollfd wait = {.fd = pidfd, .events = POLLIN};
         int left = timeout_ms < 0 ? -1 : (int) MAX(0, deadline - now_ms());
         int got = poll(&wait, 1, left);
-        if (got == 0)
-            return false;
-        if (got > 0)
-            break;
+        if (got >= 0)
+            return got > 0;
         if (errno != EINTR)
             return error_set_errno(error, errno, "wait for", "sandbox");
     }
+}
+
+bool process_reap(int pidfd, int *status, GError **error)
+{
     siginfo_t info = {0};
     while (waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED | __WALL) < 0)
         if (errno != EINTR)

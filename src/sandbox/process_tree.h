@@ -25,8 +25,12 @@ struct Sandbox {
  * parent its pid, with *PIDFD. No SIGCHLD is sent for it and no waitpid of others reaps it. */
 pid_t process_clone(uint64_t flags, int *pidfd);
 
-/* Waits for the end of PIDFD at most TIMEOUT_MS; like sandbox_wait. */
-bool process_wait(int pidfd, int timeout_ms, int *status, GError **error);
+/* Waits for the end of PIDFD at most TIMEOUT_MS (-1: for ever), any number of threads at once.
+ * false without error: the time ran out. */
+bool process_await(int pidfd, int timeout_ms, GError **error);
+
+/* Waits for the end of PIDFD and reaps it, once: *STATUS is its exit code or 128 + signal. */
+bool process_reap(int pidfd, int *status, GError **error);
 
 /* Reads a Failure until FD closes. true: there was none. */
 bool process_read_failure(int fd, GError **error);

@@ -354,8 +354,13 @@ static void mount_layers(Root *root, bool with_points, int upper, int work)
         lowers[count++] = root->lowers[i];
     if (!with_points && (count == 0 || upper < 0))
         lowers[count++] = root->points; /* without an upper an overlay needs two lowers */
-    if (mount_overlay(root->plan, lowers, count, upper, work, root->plan->keep_work, "root") < 0)
-        child_fail(root->error_fd, "mount overlay root", NULL);
+    if (mount_overlay(root->plan, lowers, count, upper, work, root->plan->keep_work, "root") < 0) {
+        /* A volatile mount leaves its mark, and the kernel's word for that is EINVAL. */
+        int errnum = errno;
+        bool used = work >= 0 && faccessat(work, "work/incompat/volatile", F_OK, 0) == 0;
+        errno = used ? ENOTEMPTY : errnum;
+        child_fail(root->error_fd, "mount overlay root", used ? root->plan->work : NULL);
+    }
     root->root = make_folder(root, root->stage, "root");
 }
 

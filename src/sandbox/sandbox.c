@@ -134,9 +134,11 @@ int sandbox_pidfd(const Sandbox *sandbox)
 
 bool sandbox_wait(Sandbox *sandbox, int timeout_ms, int *status, GError **error)
 {
+    if (!process_await(sandbox->pidfd, timeout_ms, error))
+        return false;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&sandbox->lock);
     if (!sandbox->ended) {
-        if (!process_wait(sandbox->pidfd, timeout_ms, &sandbox->status, error))
+        if (!process_reap(sandbox->pidfd, &sandbox->status, error))
             return false;
         sandbox->ended = true;
         sandbox->out_of_memory = cgroup_was_out_of_memory(sandbox->cgroup);
@@ -187,7 +189,7 @@ void sandbox_free(Sandbox *sandbox)
         int status;
         cgroup_kill(sandbox->cgroup);
         sys_pidfd_send_signal(sandbox->pidfd, SIGKILL);
-        process_wait(sandbox->pidfd, -1, &status, NULL);
+        process_reap(sandbox->pidfd, &status, NULL);
     }
     slirp_finish(&sandbox->slirp);
     cgroup_free(sandbox->cgroup);
@@ -222,7 +224,7 @@ char *sandbox_obstacle(void)
                                       "user.max_user_namespaces=10000"
                                     : " with CAP_SYS_ADMIN");
     int status;
-    process_wait(pidfd, -1, &status, NULL);
+    process_reap(pidfd, &status, NULL);
     close(pidfd);
     return NULL;
 }

@@ -1,9 +1,11 @@
 /* sandbox.h - one isolated process tree: a step, a RUN, a service and a local deployment are all
  * a SandboxSpec that becomes a process.
  *
- * Mounts are always nodev; device nodes cannot be made; the tree dies with its parent (PDEATHSIG
- * and, where there is one, a v2 group's cgroup.kill). It knows nothing of images: it is given
- * folders. */
+ * Mounts are always nodev; device nodes cannot be made; the tree dies with the process that started
+ * it, however that dies (its init watches a socket of ours; PR_SET_PDEATHSIG would follow the
+ * thread). It knows nothing of images: it is given folders.
+ *
+ * Thread-safe: any thread may start sandboxes, and several may wait for one. */
 #pragma once
 
 #include <glib.h>
@@ -42,7 +44,7 @@ typedef struct {
  * /tmp /var/tmp. */
 typedef struct {
     const char *const *layers;
-    const char *upper, *work;
+    const char *upper, *work; /* WORK cannot be mounted twice, but with keep_after_parent */
     bool read_only;
     bool host;
 } SandboxRoot;

@@ -478,6 +478,42 @@ static void test_links_stay_inside(void)
     g_assert_false(g_file_test(outside, G_FILE_TEST_EXISTS));
 }
 
+/* More layers than the one page of mount(2) names; the kernel takes them since 6.5. */
+static void test_many_layers(void)
+{
+    enum { MANY = 300 };
+    g_autofree char *folder = make_folder("many");
+    g_autoptr(GPtrArray) layers = g_ptr_array_new_with_free_func(g_free);
+    for (int i = 0; i < MANY; i++) {
+        char *path = g_strdup_printf("%s/%d", folder, i);
+        g_autofree char *file = g_build_filename(path, "top", NULL);
+        g_autofree char *text = g_strdup_printf("%d\n", i);
+        g_assert_cmpint(g_mkdir(path, 0755), ==, 0);
+        g_assert_true(g_file_set_contents(file, text, -1, NULL));
+        g_ptr_array_add(layers, path);
+    }
+    g_ptr_array_add(layers, g_strdup(layer));
+    g_ptr_array_add(layers, NULL);
+    Setup setup;
+    setup_init(&setup, "cat /top");
+    setup.spec.root.layers = (const char *const *) layers->pdata;
+    g_autofree char *upper = make_folder("upper");
+    g_autofree char *work = make_folder("work");
+    setup.spec.root.upper = upper;
+    setup.spec.root.work = work;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Sandbox) sandbox = sandbox_start(&setup.spec, &error);
+    if (sandbox == NULL && g_str_has_prefix(error->message, "mount overlay root: ")) {
+        g_test_skip("the kernel takes no more than a page of layers");
+        return;
+    }
+    g_assert_no_error(error);
+    g_clear_pointer(&sandbox, sandbox_free);
+    int status;
+    g_autofree char *output = run(&setup, &status);
+    g_assert_cmpstr(output, ==, "0\n");
+}
+
 static void test_memory_limit(void)
 {
     Setup setup;
@@ -817,6 +853,7 @@ static void add_tests(void)
     g_test_add_func("/sandbox/stdin", test_stdin);
     g_test_add_func("/sandbox/upper-is-the-diff", test_upper_is_the_diff);
     g_test_add_func("/sandbox/links-stay-inside", test_links_stay_inside);
+    g_test_add_func("/sandbox/many-layers", test_many_layers);
     g_test_add_func("/sandbox/memory-limit", test_memory_limit);
     g_test_add_func("/sandbox/wait-and-signal", test_wait_and_signal);
     g_test_add_func("/sandbox/kill-ends-all", test_kill_ends_all);
