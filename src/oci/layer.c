@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "crypto/hash.h"
 #include "format/compress.h"
+#include "oci/layer_blob.h"
 #include "oci/layer_pack.h"
 #include "oci/layer_unpack.h"
 
@@ -216,53 +217,13 @@ char **layer_folders(ContentStore *store, const Image *image, GError **error)
 
 /* --- packing -------------------------------------------------------------------------------- */
 
-/* The tar on its way into the store: hashed as it is, then compressed. */
-typedef struct {
-    ByteSink sink;
-    Hash *hash;
-    ByteSink *next;
-} TarSink;
-
-static bool tar_sink_write(ByteSink *sink, const void *bytes, size_t length, GError **error)
-{
-    TarSink *tar = (TarSink *) sink;
-    hash_update(tar->hash, bytes, length);
-    return tar->next->write(tar->next, bytes, length, error);
-}
-
-typedef struct {
-    ByteSink sink;
-    ContentWriter *writer;
-} BlobSink;
-
-static bool blob_sink_write(ByteSink *sink, const void *bytes, size_t length, GError **error)
-{
-    return content_writer_append(((BlobSink *) sink)->writer, bytes, length, error);
-}
-
 static ImageLayer *pack(ContentStore *store, LayerPack *what, GError **error)
 {
-    g_autoptr(ContentWriter) writer = content_writer_new(store, error);
-    if (writer == NULL)
+    g_autoptr(LayerBlob) blob = layer_blob_new(store, error);
+    if (blob == NULL)
         return NULL;
-    BlobSink blob = {{blob_sink_write}, writer};
-    g_autoptr(GzipWriter) gzip = gzip_writer_new(&blob.sink);
-    g_autoptr(Hash) hash = hash_new(HASH_SHA256);
-    TarSink tar = {{tar_sink_write}, hash, gzip_writer_sink(gzip)};
-    what->sink = &tar.sink;
-    if (!layer_pack(what, error) || !gzip_writer_finish(gzip, error))
-        return NULL;
-    char *digest = content_writer_commit(writer, NULL, error);
-    if (digest == NULL)
-        return NULL;
-    ImageLayer *layer = g_new(ImageLayer, 1);
-    *layer = (ImageLayer){
-        .media_type = g_strdup(OCI_LAYER_GZIP),
-        .digest = digest,
-        .size = content_writer_size(writer),
-        .diff_id = hash_finish_digest(hash),
-    };
-    return layer;
+    what->sink = layer_blob_sink(blob);
+    return layer_pack(what, error) ? layer_blob_finish(blob, NULL, error) : NULL;
 }
 
 /* Makes UPPER the unpacked folder of DIFF_ID. Where that cannot be (another file system) it stays
