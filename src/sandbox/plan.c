@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define CERTIFICATES "/run/slipway/ca-certificates.crt"
+#define CERTIFICATES "/run/ca-certificates.crt"
 #define LAYERS_MAX 500
 
 static void plan_mount_clear(void *data)
@@ -272,11 +272,11 @@ Plan *plan_new(const SandboxSpec *spec, GError **error)
     if (!init_root(plan, &spec->root, error) || !init_program(plan, spec, error))
         return NULL;
     add_network_files(plan, spec);
-    if (spec->certificates)
-        add_certificates(plan);
     for (size_t i = 0; i < spec->mount_count; i++)
         if (!add_mount(plan, &spec->mounts[i], error))
             return NULL;
+    if (spec->certificates) /* last, so that a tmpfs on /run does not hide them */
+        add_certificates(plan);
     return g_steal_pointer(&plan);
 }
 

@@ -1,6 +1,7 @@
 #include "sandbox/seccomp_profile.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -63,7 +64,7 @@ static const struct {
     {"syslog", CAP_SYSLOG},
     {"personality", BY_ARGUMENT},
     {"socket", BY_ARGUMENT},
-    {"socketcall", NEVER}, /* its family lies in memory, out of the filter's sight */
+    {"socketcall", NEVER},
     /* other processes */
     {"kcmp", CAP_SYS_PTRACE},
     {"pidfd_getfd", CAP_SYS_PTRACE},
@@ -116,6 +117,7 @@ static const struct {
 /* The last system call that was looked at when the table above was written (x86-64 numbering,
  * which all architectures share from 424 on). What came later is held back as unknown. */
 #define LAST_REVIEWED 453
+#define SOCKETCALL 102                  /* i386 */
 #define NAMESPACES UINT64_C(0x7e020000) /* all CLONE_NEW* of clone() */
 
 static bool is_held_back(const char *name, uint64_t capabilities)
@@ -197,24 +199,31 @@ static int allow_by_argument(scmp_filter_ctx filter, uint64_t capabilities)
     return result;
 }
 
+/* The architectures whose programs this kernel runs as well. They come first: a rule holds for
+ * those that are there when it is added. */
+static int add_companions(scmp_filter_ctx filter, uint32_t native, uint32_t *companion)
+{
+    int result = 0;
+    *companion = native;
+    if (native == SCMP_ARCH_X86_64) {
+        *companion = SCMP_ARCH_X86;
+        result = seccomp_arch_add(filter, SCMP_ARCH_X32);
+    } else if (native == SCMP_ARCH_AARCH64) {
+        *companion = SCMP_ARCH_ARM;
+    }
+    return result == 0 && *companion != native ? seccomp_arch_add(filter, *companion) : result;
+}
+
 static int build(scmp_filter_ctx filter, uint64_t capabilities)
 {
-    uint32_t native = seccomp_arch_native();
+    uint32_t native = seccomp_arch_native(), companion;
     int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (result == 0)
+        result = add_companions(filter, native, &companion);
+    if (result == 0)
         result = allow_known(filter, native, capabilities);
-    if (native == SCMP_ARCH_X86_64) {
-        if (result == 0)
-            result = seccomp_arch_add(filter, SCMP_ARCH_X86);
-        if (result == 0)
-            result = seccomp_arch_add(filter, SCMP_ARCH_X32);
-        if (result == 0)
-            result = allow_known(filter, SCMP_ARCH_X86, capabilities);
-    } else if (native == SCMP_ARCH_AARCH64) {
-        result = result != 0 ? result : seccomp_arch_add(filter, SCMP_ARCH_ARM);
-        if (result == 0)
-            result = allow_known(filter, SCMP_ARCH_ARM, capabilities);
-    }
+    if (result == 0 && companion != native)
+        result = allow_known(filter, companion, capabilities);
     return result != 0 ? result : allow_by_argument(filter, capabilities);
 }
 
@@ -227,9 +236,11 @@ uint64_t seccomp_profile_capabilities(uint64_t capabilities)
     return capabilities & relevant;
 }
 
-/* What libseccomp does not know answers ENOSYS, as a kernel without it would, so that newer C
- * libraries fall back; EPERM would be the last word to them. Stands before the filter. */
-static int write_unknown_calls(int fd)
+/* What stands before libseccomp's filter. What it does not know answers ENOSYS, as a kernel without
+ * it would, so that newer C libraries fall back; EPERM would be the last word to them. And the
+ * 32-bit socketcall is refused, which libseccomp opens along with socket: its family lies in
+ * memory, out of sight. */
+static int write_head(int fd)
 {
     int unknown = 0;
     for (int number = 0; number <= LAST_REVIEWED; number++) {
@@ -239,6 +250,13 @@ static int write_unknown_calls(int fd)
         free(name);
     }
     const struct sock_filter head[] = {
+#ifdef __x86_64__
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_I386, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCKETCALL, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+#endif
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x40000000, 2, 0), /* x32 has numbers of its own */
         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t) unknown, 0, 1),
@@ -254,7 +272,7 @@ int seccomp_profile_export(uint64_t capabilities, int fd)
         return -ENOMEM;
     int result = build(filter, capabilities);
     if (result == 0)
-        result = write_unknown_calls(fd);
+        result = write_head(fd);
     if (result == 0)
         result = seccomp_export_bpf(filter, fd);
     seccomp_release(filter);

@@ -647,8 +647,44 @@ static const struct {
     {"open_tree", SYS_open_tree, {-100, (long) "/", 1}, EPERM},
 };
 
-static int probe(void)
+#ifdef __x86_64__
+/* Answers the system call of a 32-bit program: negative errno. */
+static int call_32(int number, int first)
 {
+    int result;
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(number), "b"(first), "c"(0), "d"(0)
+                     : "memory");
+    return result;
+}
+
+static void probe_32(void)
+{
+    static const struct {
+        const char *label;
+        int number, first, result;
+    } calls_32[] = {
+        {"mount", 21, 0, -EPERM},        {"socketcall", 102, 1, -EPERM},
+        {"socket-alg", 359, 38, -EPERM}, {"clone3", 435, 0, -ENOSYS},
+        {"unknown", 5000, 0, -ENOSYS},   {"umask", 60, 022, 022},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(calls_32); i++) {
+        int result = call_32(calls_32[i].number, calls_32[i].first);
+        if (result != calls_32[i].result)
+            printf("32-bit %s: %d\n", calls_32[i].label, result);
+    }
+}
+#endif
+
+static int probe(int argc, char **argv)
+{
+#ifdef __x86_64__
+    if (argc > 2 && strcmp(argv[2], "32") == 0) {
+        probe_32();
+        return 0;
+    }
+#endif
     for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
         const long *a = calls[i].arguments;
         int got = syscall(calls[i].number, a[0], a[1], a[2], a[3], a[4]) < 0 ? errno : 0;
@@ -658,7 +694,7 @@ static int probe(void)
     return 0;
 }
 
-static void test_system_calls(void)
+static char *run_probe(const char *which, int *status)
 {
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     Setup setup;
@@ -666,13 +702,30 @@ static void test_system_calls(void)
     on_host_root(&setup);
     setup.argv[0] = "/run/probe";
     setup.argv[1] = "--probe";
-    setup.argv[2] = NULL;
+    setup.argv[2] = which;
     setup.environment[1] = "ASAN_OPTIONS=detect_leaks=0";
     setup.mounts[0] = (SandboxMount){
         .kind = SANDBOX_MOUNT_BIND, .source = self, .target = "/run/probe", .read_only = true};
     setup.spec.mount_count = 1;
+    return run(&setup, status);
+}
+
+static void test_system_calls(void)
+{
     int status;
-    g_autofree char *output = run(&setup, &status);
+    g_autofree char *output = run_probe(NULL, &status);
+    g_assert_cmpint(status, ==, 0);
+    g_assert_cmpstr(output, ==, "");
+}
+
+static void test_system_calls_of_32_bits(void)
+{
+    int status;
+    g_autofree char *output = run_probe("32", &status);
+    if (status == 128 + SIGSEGV) {
+        g_test_skip("the kernel runs no 32-bit programs");
+        return;
+    }
     g_assert_cmpint(status, ==, 0);
     g_assert_cmpstr(output, ==, "");
 }
@@ -860,6 +913,7 @@ static void add_tests(void)
     g_test_add_func("/sandbox/exec", test_exec);
     g_test_add_func("/sandbox/socket", test_socket);
     g_test_add_func("/sandbox/system-calls", test_system_calls);
+    g_test_add_func("/sandbox/system-calls-of-32-bits", test_system_calls_of_32_bits);
     g_test_add_func("/sandbox/outlives-its-thread", test_outlives_its_thread);
     g_test_add_func("/sandbox/threads", test_threads);
     g_test_add_func("/sandbox/parent-dies", test_parent_dies);
@@ -870,8 +924,8 @@ static void add_tests(void)
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--probe") == 0)
-        return probe();
+    if (argc > 1 && strcmp(argv[1], "--probe") == 0)
+        return probe(argc, argv);
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
     scratch = file_make_temporary_folder(g_get_tmp_dir(), "slipway-test", NULL);
