@@ -21,6 +21,16 @@ char *signer_note_key(State *state, GError **error);
 bool signer_sign_image(ContentStore *store, State *state, const char *repository,
                        const char *digest, const char *key_path, GError **error);
 
+typedef enum {
+    SIGNATURE_BUNDLE = 1, /* cosign 3: a bundle as a referrer */
+    SIGNATURE_TAG = 2,    /* cosign 2: the tag sha256-HEX.sig */
+} SignatureForms;
+
+/* The same in the chosen forms only. A form the key has signed in already is left as it is. */
+bool signer_sign_image_as(ContentStore *store, State *state, const char *repository,
+                          const char *digest, const char *key_path, SignatureForms forms,
+                          GError **error);
+
 /* Verifies that DIGEST carries a signature by KEY (PEM text). DENIED with what was missing. */
 bool signer_verify_image(ContentStore *store, const char *repository, const char *digest,
                          const char *public_key, GError **error);
