@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "container/supervisor.h"
+#include "delivery/rollout.h"
 
 static int stop(bool units, GError **error)
 {
@@ -15,8 +16,13 @@ static int serve(bool background, GError **error)
     g_autoptr(UnitManager) units = unit_manager_open(state, error);
     if (units == NULL)
         return EXIT_STATUS_NO;
-    bool ok = background ? supervisor_serve(state, units, NULL, 0, NULL, NULL, error)
-                         : supervisor_serve_always(state, units, NULL, 0, NULL, NULL, error);
+    /* Lives as long as the process: rollouts may still run when serving ends. */
+    Rollouts *rollouts = rollouts_new(state->home, units);
+    SupervisorOperation operation = rollouts_operation(rollouts);
+    bool ok = background
+                  ? supervisor_serve(state, units, &operation, 1, rollouts_resume, rollouts, error)
+                  : supervisor_serve_always(state, units, &operation, 1, rollouts_resume, rollouts,
+                                            error);
     return ok ? EXIT_STATUS_DONE : EXIT_STATUS_NO;
 }
 
