@@ -15,8 +15,15 @@
 #define TABLE_LIMIT (4 * 1024 * 1024)
 #define PERIOD_US 100000
 
+typedef struct {
+    const char *controller, *folder; /* borrowed */
+    int version;
+} Holder;
+
 struct Cgroup {
-    GPtrArray *folders;  /* of all groups made, each once */
+    GPtrArray *folders; /* of all groups made, each once */
+    Holder holders[3];  /* of the limits that were set */
+    size_t holder_count;
     char *memory, *tree; /* borrowed from them: where OOM kills are counted; the version 2 group */
     int memory_version;
     GString *missing;
@@ -223,6 +230,8 @@ static void apply(Cgroup *cgroup, const char *name, const char *controller,
                                controller);
         return;
     }
+    cgroup->holders[cgroup->holder_count++] =
+        (Holder){.controller = controller, .folder = folder, .version = version};
     if (strcmp(controller, "memory") == 0) {
         cgroup->memory = folder;
         cgroup->memory_version = version;
@@ -286,6 +295,19 @@ bool cgroup_was_out_of_memory(const Cgroup *cgroup)
 const char *cgroup_missing(const Cgroup *cgroup)
 {
     return cgroup != NULL && cgroup->missing->len > 0 ? cgroup->missing->str : NULL;
+}
+
+void cgroup_describe(const Cgroup *cgroup,
+                     void (*tell)(void *self, const char *controller, int version,
+                                  const char *folder),
+                     void *self)
+{
+    for (size_t i = 0; cgroup != NULL && i < cgroup->holder_count; i++) {
+        const Holder *holder = &cgroup->holders[i];
+        /* All of version 2 share one folder. */
+        if (holder->version == 1 || i == 0)
+            tell(self, holder->controller, holder->version, holder->folder);
+    }
 }
 
 void cgroup_kill(const Cgroup *cgroup)

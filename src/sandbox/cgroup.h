@@ -19,6 +19,12 @@ bool cgroup_was_out_of_memory(const Cgroup *cgroup);
 /* Which of the limits asked for could not be set: "memory, pids"; NULL: all hold. */
 const char *cgroup_missing(const Cgroup *cgroup);
 
+/* Calls TELL for each controller that holds a limit, with its group's folder. */
+void cgroup_describe(const Cgroup *cgroup,
+                     void (*tell)(void *self, const char *controller, int version,
+                                  const char *folder),
+                     void *self);
+
 /* SIGKILL to all in it, where the kernel can do that at once. */
 void cgroup_kill(const Cgroup *cgroup);
 

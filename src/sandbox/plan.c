@@ -96,7 +96,7 @@ static bool init_program(Plan *plan, const SandboxSpec *spec, GError **error)
         .gid = spec->gid,
         .groups = g_memdup2(spec->groups, spec->group_count * sizeof(gid_t)),
         .group_count = spec->group_count,
-        .set_groups = !plan->single_id,
+        .set_groups = !plan->single_id && user_namespace_may_set_groups(),
         .capabilities = spec->capabilities,
         .no_new_privileges = spec->no_new_privileges,
         .stdio = {spec->stdin_fd, spec->stdout_fd, spec->stderr_fd},
@@ -134,6 +134,26 @@ void plan_add_bind(Plan *plan, const char *source, const char *target, bool fold
                        .no_suid = true,
                        .fd = -1};
     g_array_append_val(plan->mounts, mount);
+}
+
+void plan_add_group(Plan *plan, const char *controller, int version, const char *folder)
+{
+    if (version == 2) {
+        plan_add_bind(plan, folder, "/sys/fs/cgroup", true);
+        return;
+    }
+    const PlanMount *last = &g_array_index(plan->mounts, PlanMount, plan->mounts->len - 1);
+    if (!g_str_has_prefix(last->target, "/sys/fs/cgroup/")) {
+        PlanMount mount = {.kind = PLAN_MOUNT_TMPFS,
+                           .target = g_strdup("/sys/fs/cgroup"),
+                           .options = g_strdup("mode=0755,size=64k"),
+                           .folder = true,
+                           .no_exec = true,
+                           .fd = -1};
+        g_array_append_val(plan->mounts, mount);
+    }
+    g_autofree char *target = g_build_filename("/sys/fs/cgroup", controller, NULL);
+    plan_add_bind(plan, folder, target, true);
 }
 
 static char *tmpfs_options(const SandboxMount *given, const Plan *plan)
@@ -261,6 +281,7 @@ Plan *plan_new(const SandboxSpec *spec, GError **error)
     plan->mounts = g_array_new(FALSE, TRUE, sizeof(PlanMount));
     g_array_set_clear_func(plan->mounts, plan_mount_clear);
     plan->user_namespace = user_namespace_is_needed();
+    plan->user_xattrs = plan->user_namespace || !user_namespace_is_initial();
     plan->single_id = plan->user_namespace && !user_namespace_has_range();
     plan->held = -1;
     plan->own_network = spec->network != SANDBOX_NETWORK_HOST;

@@ -59,8 +59,9 @@ typedef struct {
 
 typedef struct {
     bool user_namespace;
+    bool user_xattrs; /* overlays keep their marks in user.*: trusted.* is not ours */
     bool own_network;
-    bool single_id;       /* the user namespace maps one id only: no gid 5, no setgroups */
+    bool single_id;       /* the user namespace maps one id only: no setgroups */
     bool wait_for_parent; /* the parent says when cgroups and network are ready */
     bool die_with_parent;
     int held;    /* a descriptor that closes when the sandbox ends; -1: none */
@@ -92,6 +93,9 @@ void program_clear(Program *program);
 
 /* Adds a memory file at TARGET, read-only for the sandbox unless WRITABLE. */
 void plan_add_file(Plan *plan, const char *target, char *content, bool writable);
+/* Adds what shows the limits of a sandbox inside: the folder of a control group of VERSION, for
+ * programs that size themselves by it. */
+void plan_add_group(Plan *plan, const char *controller, int version, const char *folder);
 /* Adds SOURCE (file or folder) read-only at TARGET. */
 void plan_add_bind(Plan *plan, const char *source, const char *target, bool folder);
 /* Fills in the folders and entries of a HOST root. */

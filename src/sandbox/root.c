@@ -29,7 +29,7 @@ typedef struct {
     size_t lower_count;
     int upper, work;
     int devices[6];
-    int sys; /* a clone of this machine's /sys, where sysfs cannot be mounted; else -1 */
+    int old_root; /* once pivoted */
 } Root;
 
 static const char *const device_names[6] = {"null", "zero", "full", "random", "urandom", "tty"};
@@ -88,8 +88,6 @@ static void open_sources(Root *root)
         if ((root->devices[i] = open_clone(AT_FDCWD, name, false)) < 0)
             child_fail(root->error_fd, "open device", name);
     }
-    root->sys =
-        plan->user_namespace && !plan->own_network ? open_clone(AT_FDCWD, "/sys", true) : -1;
 }
 
 static int make_folder(const Root *root, int dirfd, const char *name)
@@ -162,7 +160,7 @@ static int mount_overlay(const Plan *plan, const int *lowers, size_t count, int 
     Text text = TEXT_ON(options);
     text_add(&text, "index=off,metacopy=off");
     /* userxattr implies that redirects are neither made nor followed, and refuses to be told so */
-    text_add(&text, plan->user_namespace ? ",userxattr" : ",redirect_dir=off");
+    text_add(&text, plan->user_xattrs ? ",userxattr" : ",redirect_dir=off");
     if (upper >= 0) {
         text_add(&text, ",upperdir=");
         text_add_fd_path(&text, upper);
@@ -179,7 +177,7 @@ static int mount_overlay(const Plan *plan, const int *lowers, size_t count, int 
     if (is_volatile)
         text_add(&text, ",volatile"); /* unmounting does not sync the upper file system */
     if (text.full)
-        return mount_overlay_stepwise(lowers, count, upper, work, plan->user_namespace, at);
+        return mount_overlay_stepwise(lowers, count, upper, work, plan->user_xattrs, at);
 
     unsigned long flags = MS_NODEV | (upper < 0 ? MS_RDONLY : 0);
     int result = mount("overlay", at, "overlay", flags, options);
@@ -503,10 +501,10 @@ static void prepare_mounts(Root *root)
     }
 }
 
-static void pivot(const Root *root, int *old_root)
+static void pivot(Root *root)
 {
-    *old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*old_root < 0 || fchdir(root->root) < 0 || sys_pivot_root(".", ".") < 0)
+    root->old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root->old_root < 0 || fchdir(root->root) < 0 || sys_pivot_root(".", ".") < 0)
         child_fail(root->error_fd, "pivot root", NULL);
     if (chdir("/") < 0)
         child_fail(root->error_fd, "enter root", NULL);
@@ -528,11 +526,26 @@ static void place(const Root *root, int fd, const char *target, bool folder)
     close(fd);
 }
 
-static void mount_proc(const Root *root)
+/* A fresh proc or sysfs at NAME; where a user namespace may not mount it (it owns no network, or
+ * the machine is a container with masks in its own), the machine's. */
+static void mount_kernel(const Root *root, const char *type, const char *name, bool read_only)
 {
     const unsigned long flags = MS_NOSUID | MS_NOEXEC | MS_NODEV;
-    if (mount("proc", "/proc", "proc", flags, NULL) < 0)
-        child_fail(root->error_fd, "mount /proc", NULL);
+    char path[16];
+    Text text = TEXT_ON(path);
+    text_add(&text, "/");
+    text_add(&text, name);
+    if (mount(type, path, type, flags | (read_only ? MS_RDONLY : 0), NULL) == 0)
+        return;
+    int tree = errno == EPERM ? open_clone(root->old_root, name, true) : -1;
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
+                                                MOUNT_ATTR_NODEV |
+                                                (read_only ? MOUNT_ATTR_RDONLY : 0)};
+    if (tree < 0 ||
+        mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) < 0 ||
+        move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        child_fail(root->error_fd, "mount", path);
+    close(tree);
 }
 
 static void mount_dev(const Root *root)
@@ -561,10 +574,12 @@ static void mount_dev(const Root *root)
     close(dev);
 
     const unsigned long flags = MS_NOSUID | MS_NOEXEC | MS_NODEV;
-    /* Group 5 is tty on every distribution; a map of one id has no such group. */
-    const char *pts = root->plan->single_id ? "newinstance,ptmxmode=0666,mode=0620"
-                                            : "newinstance,ptmxmode=0666,mode=0620,gid=5";
-    if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, pts) < 0)
+    /* Group 5 is tty on every distribution; not every user namespace has such a group. */
+    static const char *const pts[] = {"newinstance,ptmxmode=0666,mode=0620,gid=5",
+                                      "newinstance,ptmxmode=0666,mode=0620"};
+    const unsigned long pts_flags = MS_NOSUID | MS_NOEXEC;
+    if (mount("devpts", "/dev/pts", "devpts", pts_flags, pts[0]) < 0 &&
+        (errno != EINVAL || mount("devpts", "/dev/pts", "devpts", pts_flags, pts[1]) < 0))
         child_fail(root->error_fd, "mount /dev/pts", NULL);
     if (mount("shm", "/dev/shm", "tmpfs", flags, "mode=1777,size=65536k") < 0)
         child_fail(root->error_fd, "mount /dev/shm", NULL);
@@ -575,22 +590,6 @@ static void mount_dev(const Root *root)
     if (mount(NULL, "/dev", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_STRICTATIME,
               NULL) < 0)
         child_fail(root->error_fd, "make /dev nodev", NULL);
-}
-
-static void mount_sys(const Root *root)
-{
-    const unsigned long flags = MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY;
-    if (root->sys < 0) {
-        if (mount("sysfs", "/sys", "sysfs", flags, NULL) < 0)
-            child_fail(root->error_fd, "mount /sys", NULL);
-        return;
-    }
-    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-                                                MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV};
-    if (mount_setattr(root->sys, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) <
-        0)
-        child_fail(root->error_fd, "make /sys read-only", NULL);
-    place(root, root->sys, "/sys", true);
 }
 
 static void mask_paths(const Root *root)
@@ -676,12 +675,11 @@ void root_enter(Plan *plan, int error_fd)
         mount_image_root(&root);
     prepare_mounts(&root);
 
-    int old_root = -1;
-    pivot(&root, &old_root);
-    mount_proc(&root);
-    mount_sys(&root);
+    pivot(&root);
+    mount_kernel(&root, "proc", "proc", false);
+    mount_kernel(&root, "sysfs", "sys", true);
     /* Before a path with `..` is walked: it would climb into what is stacked on the root. */
-    if (fchdir(old_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+    if (fchdir(root.old_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         child_fail(error_fd, "detach old root", NULL);
     mount_dev(&root);
     mask_paths(&root);

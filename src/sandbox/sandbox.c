@@ -84,6 +84,11 @@ static Sandbox *sandbox_new(Plan *plan)
     return sandbox;
 }
 
+static void show_group(void *plan, const char *controller, int version, const char *folder)
+{
+    plan_add_group(plan, controller, version, folder);
+}
+
 Sandbox *sandbox_start(const SandboxSpec *spec, GError **error)
 {
     Plan *plan = plan_new(spec, error);
@@ -92,6 +97,7 @@ Sandbox *sandbox_start(const SandboxSpec *spec, GError **error)
     g_autoptr(Sandbox) sandbox = sandbox_new(plan);
     bool slirp = spec->network == SANDBOX_NETWORK_SLIRP;
     sandbox->cgroup = cgroup_new(&spec->limits, spec->keep_after_parent);
+    cgroup_describe(sandbox->cgroup, show_group, plan);
     plan->wait_for_parent = slirp || sandbox->cgroup != NULL;
     if (slirp && !slirp_prepare(&sandbox->slirp, &plan->held, error))
         return NULL;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +23,20 @@ bool user_namespace_is_needed(void)
     if (geteuid() != 0 || syscall(SYS_capget, &header, data) < 0)
         return true;
     return (data[0].effective >> CAP_SYS_ADMIN & 1) == 0;
+}
+
+bool user_namespace_is_initial(void)
+{
+    g_autofree char *map = file_read(AT_FDCWD, "/proc/self/uid_map", SUBID_LIMIT, NULL, NULL);
+    unsigned inside, outside, count;
+    return map == NULL || (sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
+                           outside == 0 && count == UINT32_MAX);
+}
+
+bool user_namespace_may_set_groups(void)
+{
+    g_autofree char *word = file_read(AT_FDCWD, "/proc/self/setgroups", 64, NULL, NULL);
+    return word == NULL || !g_str_has_prefix(word, "deny");
 }
 
 /* The first range that FILE ("/etc/subuid": name-or-id:first:count) grants us. */

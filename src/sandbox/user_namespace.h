@@ -8,6 +8,12 @@
 /* We may not mount by ourselves: a sandbox needs a user namespace. */
 bool user_namespace_is_needed(void);
 
+/* We are in the namespace that the machine started with, not in one of a container. */
+bool user_namespace_is_initial(void);
+
+/* A namespace that was made without privilege has no other groups to set. */
+bool user_namespace_may_set_groups(void);
+
 /* newuidmap and entries in /etc/subuid and /etc/subgid let us map a range of ids. */
 bool user_namespace_has_range(void);
 
