@@ -1,7 +1,6 @@
 #include "container/port.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/file.h"
 
 #include <arpa/inet.h>
@@ -14,6 +13,8 @@
 #include <unistd.h>
 
 #define TABLE_LIMIT (64 * 1024 * 1024)
+#define ENDING_TRIES 50
+#define ENDING_PAUSE_US 20000
 
 static bool parse_port(const char *text, in_port_t *port)
 {
@@ -99,6 +100,22 @@ static char *find_holder(unsigned port)
     return NULL;
 }
 
+/* -1 with errno. */
+static int bind_to(const struct sockaddr_storage *address, socklen_t size)
+{
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1;
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (const struct sockaddr *) address, size) == 0)
+        return fd;
+    int cause = errno;
+    close(fd);
+    errno = cause;
+    return -1;
+}
+
 int port_bind(const char *text, GError **error)
 {
     struct sockaddr_storage address;
@@ -108,18 +125,21 @@ int port_bind(const char *text, GError **error)
                     "address '%s': expected ADDRESS:PORT, as 127.0.0.1:8080", text);
         return -1;
     }
-    autofd int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
-    if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (fd >= 0 && bind(fd, (struct sockaddr *) &address, size) == 0)
-        return steal_fd(&fd);
-    if (errno != EADDRINUSE) {
-        error_set_errno(error, errno, "listen on", text);
-        return -1;
+    unsigned port = ntohs(((struct sockaddr_in *) &address)->sin_port); /* same place in both */
+    g_autofree char *holder = NULL;
+    /* A port that nobody holds any more is of a process that is just ending. */
+    for (int i = 0; i < ENDING_TRIES && holder == NULL; i++) {
+        int fd = bind_to(&address, size);
+        if (fd >= 0)
+            return fd;
+        if (errno != EADDRINUSE) {
+            error_set_errno(error, errno, "listen on", text);
+            return -1;
+        }
+        holder = find_holder(port);
+        if (holder == NULL)
+            g_usleep(ENDING_PAUSE_US);
     }
-    g_autofree char *holder =
-        find_holder(ntohs(((struct sockaddr_in *) &address)->sin_port)); /* same place in both */
     g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE, "port of '%s' is taken%s%s", text,
                 holder != NULL ? " by " : "", holder != NULL ? holder : "");
     return -1;

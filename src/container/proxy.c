@@ -126,12 +126,21 @@ static bool stop_process(const char *folder, GError **error)
     return await_end(folder, error);
 }
 
+/* One that was just killed is a process for a moment longer. */
+static bool is_answering(const char *folder)
+{
+    g_autoptr(json_t) answer =
+        control_call(folder, "sock", json_pack("{s:s}", "op", "ping"), CALL_MS, NULL, NULL);
+    return answer != NULL;
+}
+
 static bool ensure_locked(UnitManager *manager, const char *folder, const char *name,
                           const char *address, GError **error)
 {
     g_autoptr(json_t) present = read_json(folder, "listen.json");
     bool alive = find_process(folder) != 0;
-    if (alive && g_strcmp0(json_get_string(present, "address"), address) == 0)
+    bool same = g_strcmp0(json_get_string(present, "address"), address) == 0;
+    if (alive && same && is_answering(folder))
         return true;
     if (alive && !stop_process(folder, error))
         return false;

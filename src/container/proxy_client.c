@@ -191,7 +191,7 @@ static void assign(Client *client, int index)
     backend->generation->in_flight++;
     reset_attempt(client);
 
-    Upstream *idle = client->fresh ? NULL : backend_take_idle(backend, !client->idempotent);
+    Upstream *idle = client->fresh ? NULL : backend_take_idle(backend);
     if (idle != NULL) {
         idle->client = client;
         client->upstream = idle;

@@ -162,7 +162,7 @@ Backend *backend_reference(Backend *backend);
 void backend_release(Backend *backend);
 /* No new requests: its idle connections end now, the others with their answer. */
 void backend_retire(Backend *backend);
-Upstream *backend_take_idle(Backend *backend, bool must_be_alive);
+Upstream *backend_take_idle(Backend *backend);
 /* A socket of the unit's network or -1; then CLIENT waits and gets client_give_socket, or
  * client_upstream_failed when there will be none. */
 int backend_take_socket(Backend *backend, Client *client);

@@ -23,6 +23,7 @@ static const char *generation = "", *mode = "";
 static volatile sig_atomic_t ending;
 static int listener;
 static unsigned served;
+static _Thread_local int head_only;
 
 static void on_term(int number)
 {
@@ -50,7 +51,7 @@ static int answer(int fd, int status, const char *body, size_t length)
                      "Content-Type: text/plain\r\n%s\r\n",
                      status, status < 400 ? "OK" : "Bad", length, generation,
                      ending ? "Connection: close\r\n" : "");
-    if (send_all(fd, head, (size_t) n) < 0 || send_all(fd, body, length) < 0)
+    if (send_all(fd, head, (size_t) n) < 0 || (!head_only && send_all(fd, body, length) < 0))
         return -1;
     return ending ? -1 : 0;
 }
@@ -187,6 +188,7 @@ static void *serve(void *data)
             free(head);
             continue;
         }
+        head_only = strncmp(head, "HEAD ", 5) == 0;
         int result = respond(fd, head, path, bytes + head_length, (size_t) body_length);
         free(head);
         if (result < 0)
