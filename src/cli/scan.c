@@ -1,0 +1,81 @@
+#include "cli/commands.h"
+#include "report/report.h"
+#include "scan/secret_scan.h"
+#include "scan/target.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    bool secrets;
+} ScanKinds;
+
+static bool parse_kinds(const char *text, ScanKinds *kinds, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(text != NULL ? text : "secrets", ",", -1);
+    for (char **word = words; *word != NULL; word++) {
+        if (strcmp(*word, "secrets") == 0) {
+            kinds->secrets = true;
+            continue;
+        }
+        command_usage_error(error, "--only '%s': expected secrets", *word);
+        return false;
+    }
+    return true;
+}
+
+static bool scan_secrets(const ScanTarget *target, GPtrArray *findings, GError **error)
+{
+    SecretScanSummary summary;
+    GPtrArray *found = secret_scan_folder(target->folder, &summary, error);
+    if (found == NULL)
+        return false;
+    if (summary.skipped > 0)
+        fprintf(stderr, "slipway scan: %zu files could not be read or are over the limit\n",
+                summary.skipped);
+    g_ptr_array_extend_and_steal(findings, found);
+    return true;
+}
+
+static int run(int argc, char **argv, GError **error)
+{
+    g_autofree char *only = NULL, *fail_on = NULL, *format_name = NULL;
+    const GOptionEntry entries[] = {
+        {"only", 0, 0, G_OPTION_ARG_STRING, &only, "what to look for: secrets", "KINDS"},
+        {"fail-on", 0, 0, G_OPTION_ARG_STRING, &fail_on,
+         "lowest severity that ends with status 1 (default: any)", "SEVERITY"},
+        {"format", 0, 0, G_OPTION_ARG_STRING, &format_name, "text (default), json or sarif",
+         "FORMAT"},
+        {NULL}};
+    if (!command_parse(&command_scan, entries, &argc, &argv, error))
+        return EXIT_STATUS_USAGE;
+    if (argc != 2)
+        return command_usage_error(error, "one TARGET is needed: dir:PATH or an image");
+    ReportFormat format = REPORT_TEXT;
+    Severity threshold = SEVERITY_UNKNOWN;
+    ScanKinds kinds = {0};
+    if (format_name != NULL && !report_format_parse(format_name, &format, error))
+        return EXIT_STATUS_USAGE;
+    if (fail_on != NULL && !severity_parse(fail_on, &threshold))
+        return command_usage_error(error, "--fail-on '%s': critical, high, medium or low", fail_on);
+    if (!parse_kinds(only, &kinds, error))
+        return EXIT_STATUS_USAGE;
+
+    g_auto(ScanTarget) target = {0};
+    if (!scan_target_parse(argv[1], &target, error))
+        return EXIT_STATUS_NO;
+    g_autoptr(GPtrArray) findings = findings_new();
+    if (!scan_secrets(&target, findings, error) ||
+        !report_apply_ignores(findings, target.folder, false, error))
+        return EXIT_STATUS_NO;
+    report_write(stdout, format, "slipway scan", findings);
+    return report_count(findings, threshold) > 0 ? EXIT_STATUS_NO : EXIT_STATUS_DONE;
+}
+
+const Command command_scan = {
+    .name = "scan",
+    .group = "check",
+    .operands = "TARGET",
+    .summary = "secrets and known vulnerabilities in a folder or an image",
+    .run = run,
+};
