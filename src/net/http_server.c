@@ -20,7 +20,7 @@
 #define CONNECTION_LIMIT 4096
 /* A refused request's body up to this size is read past, so that the client sees the answer and
  * keeps its connection; a larger one ends the connection. */
-#define DRAIN_LIMIT (1024 * 1024)
+#define DRAIN_LIMIT (16 * 1024 * 1024)
 
 /* The functions that are used of the library, resolved at the first start. */
 #define LIBRARY_FUNCTIONS(F)                                                                       \
