@@ -80,18 +80,6 @@ static void print_table(const json_t *entries)
     }
 }
 
-/* The name the record uses for what a person typed: itself, or the beginning of a commit or digest.
- */
-static char *find_object(State *state, Ledger *ledger, const char *name, GError **error)
-{
-    g_autoptr(json_t) exact = ledger_query(ledger, name, NULL, error);
-    if (exact == NULL)
-        return NULL;
-    if (json_array_size(exact) > 0)
-        return g_strdup(name);
-    return ledger_find_object(ledger, name, error);
-}
-
 static int run_log(int argc, char **argv, GError **error)
 {
     g_autofree char *format = NULL, *action = NULL;
@@ -110,10 +98,10 @@ static int run_log(int argc, char **argv, GError **error)
     g_autoptr(Ledger) ledger = state != NULL ? ledger_open(state, NULL, error) : NULL;
     if (ledger == NULL)
         return EXIT_STATUS_NO;
-    g_autofree char *object = argc == 2 ? find_object(state, ledger, argv[1], error) : NULL;
+    g_autofree char *object = argc == 2 ? record_find_object(state, ledger, argv[1], error) : NULL;
     if (argc == 2 && object == NULL)
         return EXIT_STATUS_NO;
-    g_autoptr(json_t) found = ledger_query(ledger, object, action, error);
+    g_autoptr(json_t) found = record_query(ledger, object, action, error);
     if (found == NULL)
         return EXIT_STATUS_NO;
     if (g_strcmp0(format, "json") == 0)

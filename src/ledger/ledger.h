@@ -63,6 +63,9 @@ char *ledger_find_object(Ledger *ledger, const char *prefix, GError **error);
  * "checkpoint" (a signed note)}. */
 json_t *ledger_proof(Ledger *ledger, int64_t seq, GError **error);
 
+/* The same for each of ENTRIES (as ledger_query gives them), under one checkpoint: an array. */
+json_t *ledger_proofs(Ledger *ledger, const json_t *entries, GError **error);
+
 /* PROOF holds under VERIFIER_KEY ("NAME+KEYID+BASE64"). Gives the entry it proves. DENIED when it
  * does not hold, INVALID when it is none. */
 json_t *ledger_check_proof(const json_t *proof, const char *verifier_key, GError **error);

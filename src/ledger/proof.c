@@ -81,23 +81,71 @@ static Checkpoint *open_note(const char *note, const char *verifier_key, GError 
     return text != NULL ? checkpoint_parse(text, error) : NULL;
 }
 
-json_t *ledger_proof(Ledger *ledger, int64_t seq, GError **error)
+/* The tree that proofs are taken from. */
+typedef struct {
+    char *note;
+    Checkpoint *checkpoint;
+    GArray *leaves;
+} Tree;
+
+static void tree_clear(Tree *tree)
+{
+    g_free(tree->note);
+    checkpoint_free(tree->checkpoint);
+    g_clear_pointer(&tree->leaves, g_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Tree, tree_clear)
+
+static bool tree_read(Ledger *ledger, Tree *tree, GError **error)
+{
+    tree->note = ledger_checkpoint(ledger, error);
+    tree->checkpoint = tree->note != NULL ? open_note(tree->note, NULL, error) : NULL;
+    tree->leaves = tree->checkpoint != NULL
+                       ? read_leaves(ledger, (int64_t) tree->checkpoint->size, error)
+                       : NULL;
+    return tree->leaves != NULL;
+}
+
+static json_t *prove(Ledger *ledger, const Tree *tree, int64_t seq, GError **error)
 {
     g_autofree char *entry = ledger_entry_text(ledger, seq, error);
-    g_autofree char *note = entry != NULL ? ledger_checkpoint(ledger, error) : NULL;
-    g_autoptr(Checkpoint) checkpoint = note != NULL ? open_note(note, NULL, error) : NULL;
-    if (checkpoint == NULL)
+    if (entry == NULL)
         return NULL;
-    g_autoptr(GArray) leaves = read_leaves(ledger, (int64_t) checkpoint->size, error);
-    if (leaves == NULL)
-        return NULL;
-    if ((uint64_t) seq >= checkpoint->size)
+    if ((uint64_t) seq >= tree->checkpoint->size)
         return denied("the entry is not in the tree; see `slipway audit verify`", error);
-    g_autoptr(GArray) hashes = merkle_inclusion_proof((const MerkleHash *) (void *) leaves->data,
-                                                      checkpoint->size, (uint64_t) seq);
+    g_autoptr(GArray) hashes = merkle_inclusion_proof(
+        (const MerkleHash *) (void *) tree->leaves->data, tree->checkpoint->size, (uint64_t) seq);
     return json_pack("{s:s, s:I, s:I, s:s, s:o, s:s}", "type", PROOF_TYPE, "seq", (json_int_t) seq,
-                     "size", (json_int_t) checkpoint->size, "entry", entry, "hashes",
-                     encode_hashes(hashes), "checkpoint", note);
+                     "size", (json_int_t) tree->checkpoint->size, "entry", entry, "hashes",
+                     encode_hashes(hashes), "checkpoint", tree->note);
+}
+
+json_t *ledger_proof(Ledger *ledger, int64_t seq, GError **error)
+{
+    g_autofree char *entry =
+        ledger_entry_text(ledger, seq, error); /* before a checkpoint is made */
+    g_auto(Tree) tree = {0};
+    if (entry == NULL || !tree_read(ledger, &tree, error))
+        return NULL;
+    return prove(ledger, &tree, seq, error);
+}
+
+json_t *ledger_proofs(Ledger *ledger, const json_t *entries, GError **error)
+{
+    g_auto(Tree) tree = {0};
+    if (!tree_read(ledger, &tree, error))
+        return NULL;
+    g_autoptr(json_t) proofs = json_array();
+    size_t index;
+    json_t *entry;
+    json_array_foreach(entries, index, entry)
+    {
+        json_t *proof = prove(ledger, &tree, json_get_integer(entry, "seq", -1), error);
+        if (proof == NULL)
+            return NULL;
+        json_array_append_new(proofs, proof);
+    }
+    return g_steal_pointer(&proofs);
 }
 
 json_t *ledger_check_proof(const json_t *proof, const char *verifier_key, GError **error)
