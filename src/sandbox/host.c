@@ -1,6 +1,8 @@
 /* The HOST root: what of this machine a step may see. */
 #include "sandbox/plan.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +10,8 @@
 /* What programs need of /etc to run; everything else there (shadow, keys of hosts and services,
  * tokens of daemons) is hidden. Directories count whole. */
 static const char *const visible_etc[] = {
+    "ImageMagick-6",
+    "X11",
     "adduser.conf",
     "alternatives",
     "apache2",
@@ -19,6 +23,7 @@ static const char *const visible_etc[] = {
     "crypto-policies",
     "debconf.conf",
     "debian_version",
+    "debuginfod",
     "default",
     "deluser.conf",
     "dpkg",
@@ -28,22 +33,27 @@ static const char *const visible_etc[] = {
     "fonts",
     "fstab",
     "gai.conf",
+    "gdb",
+    "gemrc",
+    "gitconfig",
+    "glvnd",
     "gnutls",
-    "group",
     "groff",
+    "group",
     "host.conf",
     "hostname",
     "hosts",
     "inputrc",
+    "iproute2",
     "issue",
     "java",
     "java-11-openjdk",
     "java-17-openjdk",
     "java-21-openjdk",
+    "java-8-openjdk",
     "ld.so.cache",
     "ld.so.conf",
     "ld.so.conf.d",
-    "legal",
     "libaudit.conf",
     "locale.alias",
     "locale.conf",
@@ -58,13 +68,17 @@ static const char *const visible_etc[] = {
     "maven",
     "mime.types",
     "mke2fs.conf",
+    "networks",
     "npmrc",
     "nsswitch.conf",
     "opt",
     "os-release",
+    "pam.conf",
+    "pam.d",
     "passwd",
     "perl",
     "php",
+    "pip.conf",
     "pki",
     "profile",
     "profile.d",
@@ -76,7 +90,7 @@ static const char *const visible_etc[] = {
     "resolv.conf",
     "rpc",
     "ruby",
-    "securetty",
+    "security",
     "services",
     "sgml",
     "shells",
@@ -90,14 +104,16 @@ static const char *const visible_etc[] = {
     "timezone",
     "ucf.conf",
     "vim",
+    "wgetrc",
     "xattr.conf",
     "xdg",
     "xml",
 };
 
-/* Below what is visible: keys, and the passwords of package mirrors. */
-static const char *const hidden_within[] = {"ssl/private", "pki/tls/private", "apt/auth.conf",
-                                            "apt/auth.conf.d"};
+/* Passwords of package mirrors, which some make readable for all. */
+static const char *const hidden_within[] = {"apt/auth.conf", "apt/auth.conf.d"};
+
+#define DEPTH_LIMIT 8
 
 static void host_folder_clear(void *data)
 {
@@ -121,32 +137,58 @@ static bool is_visible(const char *name)
     return false;
 }
 
-/* Whatever not everyone on this machine may read is not for a step either. */
-static bool is_private(const char *path)
+static bool is_hidden_within(const char *path)
 {
-    struct stat info;
-    if (lstat(path, &info) < 0)
-        return true;
-    return !S_ISLNK(info.st_mode) && (info.st_mode & S_IROTH) == 0;
+    for (size_t i = 0; i < G_N_ELEMENTS(hidden_within); i++)
+        if (strcmp(hidden_within[i], path) == 0)
+            return true;
+    return false;
+}
+
+/* Whatever not everyone on this machine may read is not for a step either: keys, old passwords. */
+static bool is_private(const struct stat *info)
+{
+    return (info->st_mode & S_IROTH) == 0 ||
+           (S_ISDIR(info->st_mode) && (info->st_mode & S_IXOTH) == 0);
+}
+
+/* Adds to HIDDEN what is not to be seen of folder PREFIX of /etc, open as FD (taken). */
+static void collect_hidden(GPtrArray *hidden, int fd, const char *prefix, int depth)
+{
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            continue;
+        g_autofree char *path = g_strconcat(prefix, name, NULL);
+        bool hide = depth == 0 ? !is_visible(name) : is_hidden_within(path);
+        struct stat info;
+        if (!hide && entry->d_type == DT_LNK)
+            continue;
+        if (hide || depth == DEPTH_LIMIT ||
+            fstatat(dirfd(dir), name, &info, AT_SYMLINK_NOFOLLOW) < 0 ||
+            (!S_ISLNK(info.st_mode) && is_private(&info))) {
+            g_ptr_array_add(hidden, g_steal_pointer(&path));
+        } else if (S_ISDIR(info.st_mode)) {
+            g_autofree char *below = g_strconcat(path, "/", NULL);
+            collect_hidden(
+                hidden, openat(dirfd(dir), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                below, depth + 1);
+        }
+    }
+    closedir(dir);
 }
 
 static char **list_hidden(void)
 {
     GPtrArray *hidden = g_ptr_array_new();
-    GDir *etc = g_dir_open("/etc", 0, NULL);
-    const char *name;
-    while (etc != NULL && (name = g_dir_read_name(etc)) != NULL) {
-        g_autofree char *path = g_build_filename("/etc", name, NULL);
-        if (!is_visible(name) || is_private(path))
-            g_ptr_array_add(hidden, g_strdup(name));
-    }
-    g_clear_pointer(&etc, g_dir_close);
-    for (size_t i = 0; i < G_N_ELEMENTS(hidden_within); i++) {
-        g_autofree char *path = g_build_filename("/etc", hidden_within[i], NULL);
-        struct stat info;
-        if (lstat(path, &info) == 0)
-            g_ptr_array_add(hidden, g_strdup(hidden_within[i]));
-    }
+    collect_hidden(hidden, open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "", 0);
     g_ptr_array_add(hidden, NULL);
     return (char **) g_ptr_array_free(hidden, FALSE);
 }

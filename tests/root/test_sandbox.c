@@ -294,9 +294,12 @@ static const Case cases[] = {
      "touch $CURL_CA_BUNDLE 2>/dev/null || echo read-only",
      0, "1\nread-only\n", with_certificates, false},
     {"host-root",
-     "cat /etc/shadow 2>/dev/null || echo hidden; ls /root /home /tmp; test -x "
-     "/usr/bin/env && touch /usr/x && echo writable",
-     0, NULL, on_host_root, false},
+     "ls /root /home /tmp; touch /usr/x /etc/x && echo writable; test ! -e /var/lib/dpkg", 0,
+     "/home:\n\n/root:\n\n/tmp:\nwritable\n", on_host_root, false},
+    {"host-root-has-no-secrets",
+     "find -L /etc -maxdepth 4 ! -perm -o=r ! -type c 2>/dev/null; ls "
+     "/etc/shadow /etc/ssh /etc/ssl/private 2>/dev/null",
+     2, "", on_host_root, false},
     {"host-root-read-only", "touch /usr/x /etc/x /x 2>/dev/null || echo no; touch /dev/shm/x", 0,
      "no\n", on_read_only_host_root, false},
     {"init-hides-its-parent",
