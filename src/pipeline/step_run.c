@@ -358,7 +358,7 @@ static bool run_script(StepRun *run, GError **error)
 
 /* -- one step --------------------------------------------------------------------------------- */
 
-static char *step_name(const StepRun *run, const ExprScope *names)
+static char *plain_name(const StepRun *run, const ExprScope *names)
 {
     const PipelineStep *step = run->step;
     g_autofree char *given = evaluate_text(step->name, names, NULL);
@@ -371,6 +371,13 @@ static char *step_name(const StepRun *run, const ExprScope *names)
     text += strspn(text, " \t\r\n");
     g_autofree char *line = g_strndup(text, strcspn(text, "\r\n"));
     return g_strdup_printf("Run %s", line);
+}
+
+/* The name as everyone may see it. */
+static char *step_name(const StepRun *run, const ExprScope *names)
+{
+    g_autofree char *name = plain_name(run, names);
+    return mask_text(run->scope->job->engine->mask, name);
 }
 
 static int open_log(Job *job, const PipelineStep *step)
@@ -437,8 +444,9 @@ static Result perform(StepRun *run, bool *continue_on_error)
     if (!fine) {
         step_log(run, "Error: %s", error->message);
         if (!job->row->cancelled)
-            engine_finding(job->engine, SEVERITY_ERROR, "step", job->engine->pipeline->file,
-                           run->step->line, run->step->column, error->message);
+            engine_finding(job->engine, *continue_on_error ? SEVERITY_WARNING : SEVERITY_ERROR,
+                           "step", job->engine->pipeline->file, run->step->line, run->step->column,
+                           error->message);
     }
     output_free(g_steal_pointer(&run->output));
     if (fine)
