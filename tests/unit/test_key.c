@@ -10,7 +10,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const KeyKind kinds[] = {KEY_ED25519, KEY_ECDSA_P256, KEY_ECDSA_P384, KEY_ECDSA_P521,
                                 KEY_RSA};
@@ -238,6 +242,71 @@ static void test_sshsig_altered(void)
     g_assert_cmpuint(accepted, ==, 0);
 }
 
+/* Runs ssh-agent in the foreground at SOCKET; -1 when it does not come up. */
+static pid_t start_agent(const char *socket)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, STDOUT_FILENO);
+        execlp("ssh-agent", "ssh-agent", "-D", "-a", socket, NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 500 && access(socket, F_OK) != 0; i++)
+        g_usleep(10000);
+    return access(socket, F_OK) == 0 ? pid : -1;
+}
+
+/* A .pub file alone: the private half is in the agent. */
+static void test_agent(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *socket = g_build_filename(folder, "agent", NULL);
+    g_autofree char *path = g_build_filename(folder, "in-agent", NULL);
+    g_autofree char *public_path = g_strconcat(path, ".pub", NULL);
+    make_ssh_key(path, "ed25519", NULL);
+    pid_t agent = start_agent(socket);
+    g_assert_cmpint(agent, >, 0);
+    g_setenv("SSH_AUTH_SOCK", socket, TRUE);
+    const char *argv[] = {"ssh-add", "-q", path, NULL};
+    g_autofree char *added = run(argv);
+    g_assert_cmpint(unlink(path), ==, 0);
+
+    g_autofree char *armor = sshsig_sign_with_file(public_path, "purpose", "message", 7, &error);
+    g_assert_no_error(error);
+    g_autoptr(PublicKey) key = public_key_read_file(public_path, &error);
+    g_assert_true(sshsig_verify(key, "purpose", "message", 7, armor, &error));
+    g_assert_no_error(error);
+    kill(agent, SIGTERM);
+    waitpid(agent, NULL, 0);
+    g_unsetenv("SSH_AUTH_SOCK");
+    g_autofree char *none = sshsig_sign_with_file(public_path, "purpose", "message", 7, &error);
+    g_assert_null(none);
+    g_assert_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE);
+}
+
+/* A passphrase is ssh-keygen's business: it asks on the terminal or through SSH_ASKPASS. */
+static void test_passphrase(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = g_build_filename(folder, "with-passphrase", NULL);
+    g_autofree char *public_path = g_strconcat(path, ".pub", NULL);
+    g_autofree char *ask = g_build_filename(folder, "ask", NULL);
+    const char *argv[] = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "parole", "-f", path, NULL};
+    g_autofree char *made = run(argv);
+    g_assert_true(file_write_atomic(AT_FDCWD, ask, "#!/bin/sh\necho parole\n", -1, 0700, NULL));
+    g_setenv("SSH_ASKPASS", ask, TRUE);
+    g_setenv("SSH_ASKPASS_REQUIRE", "force", TRUE);
+    g_autofree char *armor = sshsig_sign_with_file(path, "purpose", "message", 7, &error);
+    g_assert_no_error(error);
+    g_autoptr(PublicKey) key = public_key_read_file(public_path, &error);
+    g_assert_true(sshsig_verify(key, "purpose", "message", 7, armor, &error));
+    g_assert_no_error(error);
+    g_unsetenv("SSH_ASKPASS");
+    g_unsetenv("SSH_ASKPASS_REQUIRE");
+}
+
 static void test_pae(void)
 {
     size_t length;
@@ -310,6 +379,8 @@ int main(int argc, char **argv)
         add("refused", refused[i].label, i, test_refused);
     g_test_add_func("/cosign", test_cosign);
     g_test_add_func("/sshsig/altered", test_sshsig_altered);
+    g_test_add_func("/sshsig/agent", test_agent);
+    g_test_add_func("/sshsig/passphrase", test_passphrase);
     g_test_add_func("/dsse/pae", test_pae);
     g_test_add_func("/dsse/envelope", test_dsse);
     g_test_add_func("/base64", test_base64);
