@@ -50,3 +50,6 @@ typedef struct {
  * source or secret that is not there; UNAVAILABLE where no sandbox can be made. Secret values are
  * in no error, event, key or layer. */
 Image *build_run(ContentStore *store, const BuildSpec *spec, GError **error);
+
+/* Writes the files of IMAGE, all layers laid over one another, into FOLDER, which is made. */
+bool build_write_tree(ContentStore *store, const Image *image, const char *folder, GError **error);
