@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOG_LINE_LIMIT 16384 /* a longer line is split; only its last part ends with a line feed   \
-                              */
+#define LOG_LINE_LIMIT                                                                             \
+    16384 /* a longer line is split; only its last part ends with a line feed                      \
+           */
 
 typedef enum { LOG_STDOUT, LOG_STDERR, LOG_STREAMS } LogStream;
 

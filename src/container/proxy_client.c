@@ -2,7 +2,7 @@
  *
  *   READING ─ head whole ─→ dispatch ─→ WAITING ─→ CONNECTING ─→ EXCHANGE ─→ FLUSHING ─→ READING …
  *      │                       ↑ ↓          └──── failed, may be replayed ────┘  │
- *      │                      HELD (pause)                    101 ─→ TUNNEL      └─ close ─→
+ *      │                HELD (pause), RETRYING                101 ─→ TUNNEL      └─ close ─→
  * LINGERING └─ malformed ─→ FLUSHING our own answer ─→ LINGERING
  *
  * A step function does what it can without waiting and says whether it got anywhere. */
@@ -141,6 +141,8 @@ void client_close(Client *client)
     Proxy *proxy = client->proxy;
     if (client->state == CLIENT_HELD)
         proxy->held_count--;
+    if (client->state == CLIENT_RETRYING)
+        proxy->retry_count--;
     detach(client, false);
     if (client->previous != NULL)
         client->previous->next = client->next;
@@ -269,6 +271,12 @@ static void abort_answer(Client *client)
     client_close(client);
 }
 
+static bool may_wait(const Client *client)
+{
+    return client->proxy->retry_count < PROXY_RETRY_LIMIT &&
+           g_get_monotonic_time() - client->started_us < PROXY_RETRY_WINDOW_MS * INT64_C(1000);
+}
+
 /* The retry rule: no byte of an answer came, and the request is idempotent or no byte of it was
  * written. A pooled connection that ended before it answered was stale, which is nobody's
  * fault: the same backend gets a new one. */
@@ -293,11 +301,17 @@ void client_upstream_failed(Client *client, const char *why)
         proxy_run_again(client->proxy, client);
         return;
     }
-    count(client, true);
+    bool unwritten = client->forward_sent == 0;
+    if (client->attempts < PROXY_ATTEMPT_LIMIT)
+        count(client, true);
     client->avoid = backend_index(client);
     detach(client, false);
     if (may && ++client->attempts < PROXY_ATTEMPT_LIMIT) {
         dispatch(client);
+    } else if (may && unwritten && may_wait(client)) {
+        client->state = CLIENT_RETRYING;
+        client->proxy->retry_count++;
+        arm(client, PROXY_RETRY_MS);
     } else {
         g_autofree char *text = g_strdup_printf("the service did not answer: %s", why);
         respond(client, 502, text, false, 0);
@@ -674,6 +688,7 @@ void client_run(Client *client)
         case CLIENT_HELD:
         case CLIENT_WAITING:
         case CLIENT_CONNECTING:
+        case CLIENT_RETRYING:
             moved = step_flush_part(client); /* "100 Continue" */
             break;
         }
@@ -700,6 +715,12 @@ static void time_out(Client *client)
         client->proxy->held_count--;
         client->state = CLIENT_READING;
         respond(client, 503, "the pause took too long", false, 1);
+        proxy_run_again(client->proxy, client);
+        return;
+    case CLIENT_RETRYING:
+        client->proxy->retry_count--;
+        client->state = CLIENT_READING;
+        dispatch(client);
         proxy_run_again(client->proxy, client);
         return;
     case CLIENT_WAITING:

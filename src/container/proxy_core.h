@@ -21,7 +21,10 @@
 #define PROXY_HELD_LIMIT 4096          /* requests that wait for the end of a pause */
 #define PROXY_BUFFER_LIMIT (64 * 1024) /* bytes on their way in one direction */
 #define PROXY_POOL_LIMIT 64            /* idle connections to one backend */
-#define PROXY_ATTEMPT_LIMIT 3
+#define PROXY_ATTEMPT_LIMIT 3 /* at once; an unwritten request then waits for a unit's restart */
+#define PROXY_RETRY_MS 50
+#define PROXY_RETRY_WINDOW_MS 3000
+#define PROXY_RETRY_LIMIT 1024 /* requests that wait so */
 
 #define PROXY_HEAD_MS 30000   /* for the head of a request, from its first byte */
 #define PROXY_IDLE_MS 75000   /* between two requests */
@@ -86,6 +89,7 @@ typedef enum {
     CLIENT_HELD,    /* by a pause */
     CLIENT_WAITING, /* for a socket of the unit */
     CLIENT_CONNECTING,
+    CLIENT_RETRYING, /* soon, for want of another backend: a unit that is restarted comes back */
     CLIENT_EXCHANGE, /* request and answer on their way */
     CLIENT_TUNNEL,   /* upgraded: bytes, no messages */
     CLIENT_FLUSHING, /* the answer is whole, some of it not written yet */
@@ -131,7 +135,7 @@ struct Proxy {
     bool accepting, stopping;
 
     Client *clients;
-    int client_count, held_count;
+    int client_count, held_count, retry_count;
     GPtrArray *again;     /* Client * with more to do at once */
     GPtrArray *graveyard; /* Watch * whose memory goes when no event can name it any more */
 

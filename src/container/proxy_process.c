@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define EVENT_BATCH 256
-#define TICK_MS 100
+#define TICK_MS 50
 #define STOP_MS 2000 /* for the requests that are on their way when the proxy is told to stop */
 #define ROUTE_FILE_LIMIT (1024 * 1024)
 

@@ -206,6 +206,23 @@ static void test_death_of_one(void)
     g_assert_true(unit_remove(manager, "two", NULL));
 }
 
+/* Where there is no other place to go, a request waits for the restart. */
+static void test_death_of_the_only_one(void)
+{
+    begin("only");
+    set_route(next_route(), "only", 10000, NULL, 0);
+    Load load = start_load("200");
+    g_usleep(300000);
+    kill_unit("only");
+    g_usleep(1200000);
+    g_autoptr(json_t) result = end_load(&load);
+    g_assert_cmpint(json_get_integer(result, "failed", -1), ==, 0);
+    ProxyFigures figures = {0};
+    g_assert_true(proxy_figures(manager, "web", "only", &figures, NULL));
+    g_assert_cmpint(figures.errors, >, 0); /* the meter has seen it all the same */
+    g_assert_true(unit_remove(manager, "only", NULL));
+}
+
 static char *run_slipway(const char *const *words)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
@@ -309,6 +326,7 @@ int main(int argc, char **argv)
     g_test_add_func("/switch/hundred", test_switches);
     g_test_add_func("/switch/share", test_share);
     g_test_add_func("/switch/death-of-one", test_death_of_one);
+    g_test_add_func("/switch/death-of-the-only-one", test_death_of_the_only_one);
     g_test_add_func("/switch/supervisor-killed", test_supervisor_killed);
     g_test_add_func("/switch/proxy-killed", test_proxy_killed);
     g_test_add_func("/switch/stop-all", test_stop_all);

@@ -133,6 +133,11 @@ static const Row rows[] = {
     {"chunks-for-old-version", "GET /chunks/2 HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ",
      "\r\n\r\ndata: 0\n\ndata: 1\n\n"},
     {"half-closed-alone", "\r\nGET / HTTP/1.1\r\nHost: x\r\n" END, "HTTP/1.1 200 OK\r\n", NULL},
+    {"until-the-end", "GET /close HTTP/1.1\r\nHost: x\r\n" END,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", "a\r\nto the end\r\n0\r\n\r\n"},
+    {"until-the-end-for-old-version", "GET /close HTTP/1.0\r\n\r\n",
+     "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nto the end", NULL},
+    {"cut-off-is-not-whole", "GET /cut HTTP/1.1\r\nHost: x\r\n" END, "(no end)", NULL},
     {"5xx-is-passed-on", "GET /status/503 HTTP/1.1\r\nHost: x\r\n" END, "HTTP/1.1 503 ",
      "\r\n\r\nas asked\n"},
     /* what could be read in two ways */

@@ -86,6 +86,13 @@ static int answer_pieces(int fd, int count, int pause_us)
     return send_all(fd, "0\r\n\r\n", 5);
 }
 
+/* Ends the connection after it. */
+static int answer_raw(int fd, const char *text)
+{
+    send_all(fd, text, strlen(text));
+    return -1;
+}
+
 static int tunnel(int fd)
 {
     const char *head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
@@ -125,6 +132,10 @@ static int respond(int fd, const char *head, const char *path, const char *body,
         return answer_pieces(fd, atoi(path + 8), 0);
     if (strncmp(path, "/events/", 8) == 0)
         return answer_pieces(fd, atoi(path + 8), 20000);
+    if (strcmp(path, "/close") == 0)
+        return answer_raw(fd, "HTTP/1.0 200 OK\r\n\r\nto the end");
+    if (strcmp(path, "/cut") == 0)
+        return answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly so much");
     if (strcmp(path, "/drop") == 0)
         return -1;
     if (strcmp(path, "/tunnel") == 0)
