@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "format/tar.h"
 #include "oci/layer.h"
+#include "oci/root_archive.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -307,6 +308,41 @@ static void test_move(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(access(path, F_OK), ==, 0);
 }
 
+/* --- what ADD is given ------------------------------------------------------------------------ */
+
+static void test_archive(Fixture *fixture, gconstpointer program)
+{
+    g_autofree char *found = g_find_program_in_path(program);
+    if (found == NULL) {
+        g_autofree char *why = g_strdup_printf("%s is missing", (const char *) program);
+        g_test_skip(why);
+        return;
+    }
+    static const Item items[] = {{TAR_FILE, "a", "x"}, {TAR_FILE, ".wh.b", "y"}, {0}};
+    g_autoptr(GByteArray) tar = make_tar(items);
+    g_autofree char *path = g_build_filename(fixture->home, "archive", NULL);
+    g_assert_true(g_file_set_contents(path, (const char *) tar->data, tar->len, NULL));
+    g_autofree char *command =
+        g_strdup_printf("sh -c '%s <%s >%s.packed'", (const char *) program, path, path);
+    g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
+    g_autofree char *packed = g_strconcat(path, ".packed", NULL);
+    g_autofree char *folder = g_build_filename(fixture->home, "out", NULL);
+    g_assert_cmpint(g_mkdir(folder, 0755), ==, 0);
+    int fd = open(packed, O_RDONLY | O_CLOEXEC);
+    int root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(root_archive_is_one(fd));
+    g_assert_true(root_archive_unpack(fd, root, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(faccessat(root, "a", F_OK, 0), ==, 0);
+    g_assert_cmpint(faccessat(root, ".wh.b", F_OK, 0), ==, 0); /* a name like others here */
+    close(fd);
+    fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    g_assert_false(root_archive_is_one(fd));
+    close(fd);
+    close(root);
+}
+
 /* --- images --------------------------------------------------------------------------------- */
 
 static void test_image(Fixture *fixture, gconstpointer data)
@@ -376,6 +412,11 @@ int main(int argc, char **argv)
     g_test_add("/layer/clamp", Fixture, NULL, set_up, test_clamp, tear_down);
     g_test_add("/layer/unchanged", Fixture, NULL, set_up, test_unchanged, tear_down);
     g_test_add("/layer/move", Fixture, NULL, set_up, test_move, tear_down);
+    static const char *const programs[] = {"cat", "gzip", "bzip2", "xz", "zstd"};
+    for (size_t i = 0; i < G_N_ELEMENTS(programs); i++) {
+        g_autofree char *path = g_strdup_printf("/archive/%s", programs[i]);
+        g_test_add(path, Fixture, programs[i], set_up, test_archive, tear_down);
+    }
     g_test_add("/image/names", Fixture, NULL, set_up, test_image, tear_down);
     g_test_add("/content/damaged", Fixture, NULL, set_up, test_damaged_blob, tear_down);
     return g_test_run();
