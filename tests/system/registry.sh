@@ -7,9 +7,11 @@ count=0
 server=
 url=
 
-# Starts the server and waits for the line that says where it listens.
+# serve [ADDRESS [OPTION…]]: starts the server and waits for the line that says where it listens.
 serve() {
-    "$SLIPWAY_PROGRAM" registry serve --listen "${1:-127.0.0.1:0}" >"$work/serve" 2>"$work/serve.err" &
+    address=${1:-127.0.0.1:0}
+    [ $# -gt 0 ] && shift
+    "$SLIPWAY_PROGRAM" registry serve --listen "$address" "$@" >"$work/serve" 2>"$work/serve.err" &
     server=$!
     for _ in $(seq 100); do
         url=$(sed -n 's/^listening on //p' "$work/serve")

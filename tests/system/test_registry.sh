@@ -319,4 +319,50 @@ check "port in use: message" grep -q "$address.*in use" "$work/taken"
 "$SLIPWAY_PROGRAM" registry serve --listen nonsense >/dev/null 2>&1
 same "malformed address: status" $? 1
 check "SIGTERM again" stop
+
+# --- passwords
+# bcrypt of "secret", at the lowest cost
+echo 'ana:$2y$04$T5hA6JNVCM0PzMvKXQpfPOSqwlw1RgyKfEpBMePSSgcERSNycC5dW' >"$work/users"
+serve 127.0.0.1:0 --htpasswd "$work/users"
+expect 401 "password: none" GET /v2/
+same "password: none: challenge" "$(header WWW-Authenticate)" 'Basic realm="slipway"'
+same "password: none: code" "$(code)" UNAUTHORIZED
+for row in 'GET /v2/_catalog' 'GET /v2/a/tags/list' "GET /v2/a/manifests/v1" "GET /v2/a/blobs/$layer" \
+    "GET /v2/a/referrers/$m" 'POST /v2/a/blobs/uploads/' "DELETE /v2/a/blobs/$layer" \
+    'PUT /v2/a/manifests/v9' 'DELETE /v2/a/manifests/v1' "POST /v2/z/blobs/uploads/?mount=$layer&from=a" \
+    'PATCH /v2/a/blobs/uploads/8c9b3f6e-6c70-4a4e-9d6e-1f0b2c3d4e5f'; do
+    set -- $row
+    expect 401 "password: none: $1 $(echo "$2" | cut -c1-24)" "$1" "$2"
+done
+expect 401 "password: wrong" GET /v2/ -u ana:wrong
+expect 401 "password: unknown user" GET /v2/ -u eve:secret
+expect 401 "password: no base64" GET /v2/ -H 'Authorization: Basic !!'
+expect 401 "password: another scheme" GET /v2/ -H 'Authorization: Bearer x'
+expect 200 "password: right" GET /v2/ -u ana:secret
+expect 200 "password: right, remembered" GET /v2/a/tags/list -u ana:secret
+expect 202 "password: push" POST /v2/a/blobs/uploads/ -u ana:secret
+for _ in 1 2 3 4 5 6 7 8; do request GET /v2/ -u ana:guess >/dev/null; done
+expect 401 "password: guessing is stopped" GET /v2/ -u ben:guess
+check "password: guessing is stopped: message" grep -q "wait a minute" "$work/body"
+expect 200 "password: who is known goes on" GET /v2/ -u ana:secret
+stop
+echo 'ana:plain' >>"$work/users"
+"$SLIPWAY_PROGRAM" registry serve --listen 127.0.0.1:0 --htpasswd "$work/users" >/dev/null 2>"$work/errors"
+same "password file: malformed: status" $? 1
+check "password file: malformed: line" grep -q "users:2: expected user:hash" "$work/errors"
+
+# --- TLS
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+        -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout "$work/key" -out "$work/certificate" 2>/dev/null
+    serve 127.0.0.1:0 --tls-cert "$work/certificate" --tls-key "$work/key"
+    expect 200 "TLS: manifest" GET /v2/a/manifests/v1 --cacert "$work/certificate"
+    check "TLS: bytes" cmp "$work/body" "$work/m"
+    expect 200 "TLS: blob" GET "/v2/a/blobs/$large" --cacert "$work/certificate"
+    check "TLS: blob bytes" cmp "$work/body" "$work/large"
+    expect 000 "TLS: unknown certificate" GET /v2/
+    stop
+else
+    skip TLS "openssl is missing"
+fi
 echo "1..$count"
