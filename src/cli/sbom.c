@@ -15,13 +15,14 @@ static int run(int argc, char **argv, GError **error)
     if (!command_parse(&command_sbom, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2)
-        return command_usage_error(error, "one TARGET is needed: dir:PATH or an image");
+        return command_usage_error(
+            error, "one TARGET is needed: dir:PATH, oci:DIR, docker-archive:FILE or an image");
     SbomFormat format = SBOM_SPDX_JSON;
     if (format_name != NULL && !sbom_format_parse(format_name, &format, error))
         return EXIT_STATUS_USAGE;
 
     g_auto(ScanTarget) target = {0};
-    if (!scan_target_parse(argv[1], &target, error))
+    if (!scan_target_open(argv[1], &target, error))
         return EXIT_STATUS_NO;
     g_autoptr(Inventory) inventory = scan_target_inventory(&target, error);
     if (inventory == NULL)

@@ -27,7 +27,7 @@ static bool parse_kinds(const char *text, ScanKinds *kinds, GError **error)
 static bool scan_secrets(const ScanTarget *target, GPtrArray *findings, GError **error)
 {
     SecretScanSummary summary;
-    GPtrArray *found = secret_scan_folder(target->folder, &summary, error);
+    GPtrArray *found = scan_target_secrets(target, &summary, error);
     if (found == NULL)
         return false;
     if (summary.skipped > 0)
@@ -35,6 +35,13 @@ static bool scan_secrets(const ScanTarget *target, GPtrArray *findings, GError *
                 summary.skipped);
     g_ptr_array_extend_and_steal(findings, found);
     return true;
+}
+
+/* The ignore file of a folder is its own; of an image, the one where the command runs. */
+static bool apply_ignores(const ScanTarget *target, GPtrArray *findings, GError **error)
+{
+    return report_apply_ignores(findings, target->folder != NULL ? target->folder : ".", false,
+                                error);
 }
 
 static int run(int argc, char **argv, GError **error)
@@ -50,7 +57,8 @@ static int run(int argc, char **argv, GError **error)
     if (!command_parse(&command_scan, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2)
-        return command_usage_error(error, "one TARGET is needed: dir:PATH or an image");
+        return command_usage_error(
+            error, "one TARGET is needed: dir:PATH, oci:DIR, docker-archive:FILE or an image");
     ReportFormat format = REPORT_TEXT;
     Severity threshold = SEVERITY_UNKNOWN;
     ScanKinds kinds = {0};
@@ -62,11 +70,10 @@ static int run(int argc, char **argv, GError **error)
         return EXIT_STATUS_USAGE;
 
     g_auto(ScanTarget) target = {0};
-    if (!scan_target_parse(argv[1], &target, error))
+    if (!scan_target_open(argv[1], &target, error))
         return EXIT_STATUS_NO;
     g_autoptr(GPtrArray) findings = findings_new();
-    if (!scan_secrets(&target, findings, error) ||
-        !report_apply_ignores(findings, target.folder, false, error))
+    if (!scan_secrets(&target, findings, error) || !apply_ignores(&target, findings, error))
         return EXIT_STATUS_NO;
     report_write(stdout, format, "slipway scan", findings);
     return report_count(findings, threshold) > 0 ? EXIT_STATUS_NO : EXIT_STATUS_DONE;

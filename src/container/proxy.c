@@ -1,5 +1,6 @@
 #include "container/proxy.h"
 
+#include "base/crash.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -62,6 +63,17 @@ static bool write_listen(const char *folder, const char *name, const char *addre
     g_autofree char *text = json_compact(json);
     g_autofree char *path = g_build_filename(folder, "listen.json", NULL);
     return file_write_atomic(AT_FDCWD, path, text, -1, 0600, error);
+}
+
+/* An address that could not be had is not what should run: nobody tries it again. */
+static void restore_listen(const char *folder, const char *name, const json_t *before)
+{
+    const char *address = json_get_string(before, "address");
+    g_autofree char *path = g_build_filename(folder, "listen.json", NULL);
+    if (address == NULL)
+        unlink(path);
+    else
+        write_listen(folder, name, address, NULL);
 }
 
 static bool await_ready(int ready, const char *folder, GError **error)
@@ -144,8 +156,14 @@ static bool ensure_locked(UnitManager *manager, const char *folder, const char *
         return true;
     if (alive && !stop_process(folder, error))
         return false;
-    return write_listen(folder, name, address, error) &&
-           start_process(manager, folder, address, error);
+    if (!write_listen(folder, name, address, error))
+        return false;
+    crash_boundary("proxy.start.intended");
+    bool started = start_process(manager, folder, address, error);
+    if (!started)
+        restore_listen(folder, name, present);
+    crash_boundary("proxy.start.done");
+    return started;
 }
 
 static int lock_proxy(const char *folder, GError **error)

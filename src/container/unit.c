@@ -1,5 +1,6 @@
 #include "container/unit.h"
 
+#include "base/crash.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -217,6 +218,15 @@ static bool start_shim(const UnitManager *manager, const char *folder, const jso
     return answer != NULL && control_check(answer, error);
 }
 
+/* The shim writes its last state before it answers; its process takes a moment longer. */
+static void await_shim_end(const char *folder)
+{
+    g_autoptr(json_t) state = read_json(folder, "state.json", NULL);
+    int64_t deadline = g_get_monotonic_time() + SHIM_EXIT_MS * 1000;
+    while (detached_find(json_object_get(state, "shim")) != 0 && g_get_monotonic_time() < deadline)
+        g_usleep(2000);
+}
+
 /* With the unit's lock held. */
 static bool start_locked(const UnitManager *manager, const char *folder, const UnitSpec *spec,
                          GError **error)
@@ -225,10 +235,18 @@ static bool start_locked(const UnitManager *manager, const char *folder, const U
     g_autoptr(Unit) now = read_unit(folder, spec->id, &shim);
     if (shim != 0 && now->status != UNIT_EXITED)
         return true; /* it runs: adopted */
+    if (shim != 0)
+        await_shim_end(folder); /* its last act is to remove the socket */
     g_autofree char *state = g_build_filename(folder, "state.json", NULL);
     unlink(state);
     g_autoptr(json_t) json = unit_spec_format(spec);
-    return write_spec(folder, json, error) && start_shim(manager, folder, json, error);
+    if (!write_spec(folder, json, error))
+        return false;
+    crash_boundary("unit.start.intended");
+    if (!start_shim(manager, folder, json, error))
+        return false;
+    crash_boundary("unit.start.done");
+    return true;
 }
 
 bool unit_start(UnitManager *manager, const UnitSpec *spec, GError **error)
@@ -292,15 +310,6 @@ GPtrArray *unit_list(UnitManager *manager, const char *key, const char *value, G
     }
     g_ptr_array_sort(units, compare_ids);
     return units;
-}
-
-/* The shim writes its last state before it answers; its process takes a moment longer. */
-static void await_shim_end(const char *folder)
-{
-    g_autoptr(json_t) state = read_json(folder, "state.json", NULL);
-    int64_t deadline = g_get_monotonic_time() + SHIM_EXIT_MS * 1000;
-    while (detached_find(json_object_get(state, "shim")) != 0 && g_get_monotonic_time() < deadline)
-        g_usleep(2000);
 }
 
 /* The unit has gone with its shim: the record says so from now on. */

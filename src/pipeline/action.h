@@ -18,9 +18,13 @@ struct ActionCall {
     GHashTable *environment; /* the step's; name → value */
     const json_t *github;    /* the github context */
     const char *job;         /* the job's name as shown */
-    const char *workspace;   /* folder of this machine that is the job's GITHUB_WORKSPACE */
-    const char *temp;        /* … its RUNNER_TEMP */
-    bool post;               /* called again at the job's end, because it asked for it */
+    const char *workspace;   /* GITHUB_WORKSPACE, as a step sees it */
+    const char *temp;        /* RUNNER_TEMP, as a step sees it */
+    /* A folder of this machine, and where steps see it, read-only. What an answer makes is handed
+     * over here and copied on by `execute`: the job's own folders may hold links that lead
+     * anywhere and are never written from outside. */
+    const char *hand_over, *hand_over_inside;
+    bool post; /* called again at the job's end, because it asked for it */
 
     /* Filled by the engine; each takes effect as the command file of its name would. */
     void (*log)(ActionCall *call, const char *line);
@@ -30,9 +34,6 @@ struct ActionCall {
     void (*add_mask)(ActionCall *call, const char *value);
     /* Asks to be called again with `post` set when the job ends. */
     void (*ask_post)(ActionCall *call);
-    /* The path on this machine of PATH as a step sees it (relative: to the workspace); NULL with
-     * DENIED when it lies outside what the job may write. */
-    char *(*host_path)(ActionCall *call, const char *path, GError **error);
     /* Runs ARGV inside the job as a step would; its output is logged, or kept in *OUTPUT. */
     bool (*execute)(ActionCall *call, const char *const *argv, char **output, int *status,
                     GError **error);

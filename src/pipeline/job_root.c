@@ -20,13 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGENT_FOLDER "/run/slipway"
 #define MOUNTS_LIMIT 64
 #define POLL_MS 100
 
 static const char agent[] = "exec 3>&2 2>&1\n"
                             "while IFS= read -r n; do\n"
-                            "  ( . " AGENT_FOLDER "/step-$n ) </dev/null\n"
+                            "  ( . " JOB_ROOT_FOLDER "/step-$n ) </dev/null\n"
                             "  echo \"end $?\" >&3\n"
                             "done\n";
 
@@ -122,7 +121,7 @@ static bool start_sandbox(JobRoot *root, const JobRootSpec *spec, const SandboxR
         mounts[i] = spec->mounts[i];
     mounts[spec->mount_count] = (SandboxMount){.kind = SANDBOX_MOUNT_BIND,
                                                .source = root->folder,
-                                               .target = AGENT_FOLDER,
+                                               .target = JOB_ROOT_FOLDER,
                                                .read_only = true};
     g_autofree char *path = g_strconcat("PATH=", root->path, NULL);
     const char *const environment[] = {path, NULL};
@@ -196,6 +195,11 @@ void job_root_free(JobRoot *root)
 const char *job_root_name(const JobRoot *root)
 {
     return root->name;
+}
+
+const char *job_root_folder(const JobRoot *root)
+{
+    return root->folder;
 }
 
 const json_t *job_root_config(const JobRoot *root)

@@ -36,6 +36,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobRoot, job_root_free)
 const char *job_root_name(const JobRoot *root);
 /* The image's config ("config" of its document), borrowed; NULL for the host. */
 const json_t *job_root_config(const JobRoot *root);
+/* A folder of this machine that is /run/slipway inside, read-only; borrowed. */
+const char *job_root_folder(const JobRoot *root);
+#define JOB_ROOT_FOLDER "/run/slipway"
 /* true: PROGRAM is found in the root's PATH. */
 bool job_root_has(JobRoot *root, const char *program);
 

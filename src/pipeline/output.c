@@ -49,26 +49,27 @@ static void emit(Output *output, const char *text, size_t length)
     event_emit(output->spec.sink, "log", fields);
 }
 
-static void finish_line(Output *output)
+static void emit_masked(Output *output, const char *text, size_t length)
 {
     g_autoptr(GString) masked = g_string_new(NULL);
-    if (output->overlong) {
-        mask_stream_feed(&output->stream, output->line->str, output->line->len, masked);
-        mask_stream_flush(&output->stream, masked);
-        emit(output, masked->str, masked->len);
-    } else {
-        if (output->line->len > 0 && output->line->str[output->line->len - 1] == '\r')
-            g_string_truncate(output->line, output->line->len - 1);
-        bool taken = output->spec.command != NULL &&
-                     output->spec.command(output->spec.user, output->line->str);
-        if (!taken) {
-            mask_stream_feed(&output->stream, output->line->str, output->line->len, masked);
-            mask_stream_flush(&output->stream, masked);
-            emit(output, masked->str, masked->len);
-        }
-    }
+    mask_stream_feed(&output->stream, text, length, masked);
+    mask_stream_flush(&output->stream, masked);
+    emit(output, masked->str, masked->len);
+}
+
+/* The line is taken out first: what a command makes us say is a line of its own. */
+static void finish_line(Output *output)
+{
+    g_autoptr(GString) line = g_steal_pointer(&output->line);
+    output->line = g_string_new(NULL);
+    bool overlong = output->overlong;
     output->overlong = false;
-    g_string_truncate(output->line, 0);
+    if (!overlong && line->len > 0 && line->str[line->len - 1] == '\r')
+        g_string_truncate(line, line->len - 1);
+    bool taken = !overlong && output->spec.command != NULL &&
+                 output->spec.command(output->spec.user, line->str);
+    if (!taken)
+        emit_masked(output, line->str, line->len);
 }
 
 void output_feed(Output *output, const char *bytes, size_t length)

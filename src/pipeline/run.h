@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/event.h"
+#include "model/finding.h"
 #include "oci/content.h"
 #include "pipeline/action.h"
 #include "sandbox/sandbox.h"

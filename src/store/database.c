@@ -5,9 +5,13 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 
+#define IDLE_LIMIT 64
+
 struct Database {
     sqlite3 *handle;
-    int depth; /* of open transactions */
+    int depth;        /* of open transactions */
+    GHashTable *idle; /* SQL -> sqlite3_stmt that nobody uses; compiling one costs as much as ten
+                       * simple queries */
 };
 
 struct Statement {
@@ -25,9 +29,15 @@ static bool fail(Database *database, const char *what, GError **error)
     return false;
 }
 
+static void finalize(gpointer handle)
+{
+    sqlite3_finalize(handle);
+}
+
 Database *database_open(const char *path, GError **error)
 {
     g_autoptr(Database) database = g_new0(Database, 1);
+    database->idle = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, finalize);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &database->handle, flags, NULL) != SQLITE_OK) {
         fail(database, path, error);
@@ -48,6 +58,7 @@ void database_close(Database *database)
 {
     if (database == NULL)
         return;
+    g_hash_table_unref(database->idle);
     sqlite3_close_v2(database->handle);
     g_free(database);
 }
@@ -64,7 +75,11 @@ static Statement *prepare(Database *database, GError **error, const char *sql, c
 {
     g_autoptr(Statement) statement = g_new0(Statement, 1);
     statement->database = database;
-    if (sqlite3_prepare_v2(database->handle, sql, -1, &statement->handle, NULL) != SQLITE_OK) {
+    gpointer idle = NULL;
+    if (g_hash_table_steal_extended(database->idle, sql, NULL, &idle)) {
+        statement->handle = idle;
+    } else if (sqlite3_prepare_v2(database->handle, sql, -1, &statement->handle, NULL) !=
+               SQLITE_OK) {
         fail(database, sql, error);
         return NULL;
     }
@@ -136,11 +151,26 @@ bool statement_is_null(Statement *statement, int column)
     return sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
 }
 
+/* Keeps HANDLE (taken; may be NULL) for the next one who asks for the same SQL. Its text is the
+ * key, which lives as long as it. */
+static void keep_idle(Database *database, sqlite3_stmt *handle)
+{
+    const char *sql = sqlite3_sql(handle);
+    if (sql == NULL || g_hash_table_size(database->idle) >= IDLE_LIMIT ||
+        g_hash_table_contains(database->idle, sql)) {
+        sqlite3_finalize(handle);
+        return;
+    }
+    sqlite3_reset(handle);
+    sqlite3_clear_bindings(handle);
+    g_hash_table_insert(database->idle, (gpointer) sql, handle);
+}
+
 void statement_free(Statement *statement)
 {
     if (statement == NULL)
         return;
-    sqlite3_finalize(statement->handle);
+    keep_idle(statement->database, statement->handle);
     g_free(statement);
 }
 
