@@ -1,25 +1,30 @@
+#include "base/error.h"
 #include "cli/commands.h"
 #include "report/report.h"
+#include "scan/advisory.h"
 #include "scan/secret_scan.h"
 #include "scan/target.h"
+#include "store/state.h"
 
 #include <stdio.h>
 #include <string.h>
 
 typedef struct {
-    bool secrets;
+    bool secrets, vulnerabilities;
 } ScanKinds;
 
 static bool parse_kinds(const char *text, ScanKinds *kinds, GError **error)
 {
-    g_auto(GStrv) words = g_strsplit(text != NULL ? text : "secrets", ",", -1);
+    g_auto(GStrv) words = g_strsplit(text != NULL ? text : "secrets,vulns", ",", -1);
     for (char **word = words; *word != NULL; word++) {
         if (strcmp(*word, "secrets") == 0) {
             kinds->secrets = true;
-            continue;
+        } else if (strcmp(*word, "vulns") == 0) {
+            kinds->vulnerabilities = true;
+        } else {
+            command_usage_error(error, "--only '%s': secrets or vulns", *word);
+            return false;
         }
-        command_usage_error(error, "--only '%s': expected secrets", *word);
-        return false;
     }
     return true;
 }
@@ -37,6 +42,28 @@ static bool scan_secrets(const ScanTarget *target, GPtrArray *findings, GError *
     return true;
 }
 
+/* Without a database all packages are gaps, which the report says; a damaged one is an error. */
+static bool scan_vulnerabilities(const ScanTarget *target, GPtrArray *findings, GError **error)
+{
+    g_autoptr(Inventory) inventory = scan_target_inventory(target, error);
+    if (inventory == NULL)
+        return false;
+    g_autofree char *home = state_default_home();
+    g_autoptr(GError) missing = NULL;
+    g_autoptr(AdvisoryDatabase) database = advisory_database_open(home, &missing);
+    if (database == NULL && !g_error_matches(missing, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&missing));
+        return false;
+    }
+    g_autoptr(AdvisoryMatch) match = advisory_match(database, inventory);
+    advisory_report_gaps(match, findings);
+    fprintf(stderr, "slipway scan: %u packages found, %zu judged\n", inventory->packages->len,
+            match->packages);
+    g_ptr_array_extend_and_steal(findings, g_steal_pointer(&match->findings));
+    match->findings = findings_new();
+    return true;
+}
+
 /* The ignore file of a folder is its own; of an image, the one where the command runs. */
 static bool apply_ignores(const ScanTarget *target, GPtrArray *findings, GError **error)
 {
@@ -47,13 +74,14 @@ static bool apply_ignores(const ScanTarget *target, GPtrArray *findings, GError 
 static int run(int argc, char **argv, GError **error)
 {
     g_autofree char *only = NULL, *fail_on = NULL, *format_name = NULL;
-    const GOptionEntry entries[] = {
-        {"only", 0, 0, G_OPTION_ARG_STRING, &only, "what to look for: secrets", "KINDS"},
-        {"fail-on", 0, 0, G_OPTION_ARG_STRING, &fail_on,
-         "lowest severity that ends with status 1 (default: any)", "SEVERITY"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format_name, "text (default), json or sarif",
-         "FORMAT"},
-        {NULL}};
+    const GOptionEntry entries[] = {{"only", 0, 0, G_OPTION_ARG_STRING, &only,
+                                     "what to look for: secrets,vulns (default: both)", "KINDS"},
+                                    {"fail-on", 0, 0, G_OPTION_ARG_STRING, &fail_on,
+                                     "lowest severity that ends with status 1 (default: any)",
+                                     "SEVERITY"},
+                                    {"format", 0, 0, G_OPTION_ARG_STRING, &format_name,
+                                     "text (default), json or sarif", "FORMAT"},
+                                    {NULL}};
     if (!command_parse(&command_scan, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2)
@@ -73,7 +101,11 @@ static int run(int argc, char **argv, GError **error)
     if (!scan_target_open(argv[1], &target, error))
         return EXIT_STATUS_NO;
     g_autoptr(GPtrArray) findings = findings_new();
-    if (!scan_secrets(&target, findings, error) || !apply_ignores(&target, findings, error))
+    if (kinds.secrets && !scan_secrets(&target, findings, error))
+        return EXIT_STATUS_NO;
+    if (kinds.vulnerabilities && !scan_vulnerabilities(&target, findings, error))
+        return EXIT_STATUS_NO;
+    if (!apply_ignores(&target, findings, error))
         return EXIT_STATUS_NO;
     report_write(stdout, format, "slipway scan", findings);
     return report_count(findings, threshold) > 0 ? EXIT_STATUS_NO : EXIT_STATUS_DONE;
