@@ -174,18 +174,24 @@ void pipeline_free(Pipeline *pipeline)
     g_free(pipeline->file);
     g_free(pipeline->name);
     g_ptr_array_unref(pipeline->triggers);
+    g_clear_pointer(&pipeline->job_index, g_hash_table_unref);
     g_ptr_array_unref(pipeline->jobs);
     g_free(pipeline);
 }
 
+void pipeline_index(Pipeline *pipeline)
+{
+    pipeline->job_index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < pipeline->jobs->len; i++) {
+        PipelineJob *job = pipeline->jobs->pdata[i];
+        g_hash_table_insert(pipeline->job_index, g_ascii_strdown(job->id, -1), job);
+    }
+}
+
 const PipelineJob *pipeline_find_job(const Pipeline *pipeline, const char *id)
 {
-    for (guint i = 0; i < pipeline->jobs->len; i++) {
-        const PipelineJob *job = pipeline->jobs->pdata[i];
-        if (g_ascii_strcasecmp(job->id, id) == 0)
-            return job;
-    }
-    return NULL;
+    g_autofree char *lower = g_ascii_strdown(id, -1);
+    return g_hash_table_lookup(pipeline->job_index, lower);
 }
 
 const PipelineTrigger *pipeline_find_trigger(const Pipeline *pipeline, const char *event)

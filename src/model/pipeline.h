@@ -101,9 +101,12 @@ typedef struct {
     GPtrArray *jobs;                                          /* PipelineJob *, in file order */
     PipelineValue *call_inputs, *call_outputs, *call_secrets; /* of workflow_call */
     PipelineValue *dispatch_inputs;                           /* of workflow_dispatch */
+    GHashTable *job_index; /* lower-case id → PipelineJob *, borrowed; see pipeline_index */
 } Pipeline;
 
 Pipeline *pipeline_new(const char *file);
+/* To be called once its jobs are complete: makes them quick to find. */
+void pipeline_index(Pipeline *pipeline);
 void pipeline_free(Pipeline *pipeline);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pipeline, pipeline_free)
 

@@ -52,10 +52,11 @@ struct Row {
 struct Node {
     Engine *engine;
     const PipelineJob *job;
-    GPtrArray *needs;     /* Node *, borrowed */
-    GPtrArray *ancestors; /* Node *, borrowed: needs of needs too */
-    GPtrArray *rows;      /* Row * */
-    bool wanted;          /* false: outside of what was asked for */
+    GPtrArray *needs; /* Node *, borrowed */
+    /* Of all it needs, directly or not: known once these have ended. */
+    bool all_succeeded, any_failed;
+    GPtrArray *rows; /* Row * */
+    bool wanted;     /* false: outside of what was asked for */
     bool decided, ended;
     bool fail_fast;
     unsigned max_parallel;
@@ -75,6 +76,7 @@ struct Engine {
     ExprValue *base_env; /* of the spec */
     Mask *mask;
     GPtrArray *nodes;
+    GHashTable *node_of; /* PipelineJob * → Node *, borrowed */
     GPtrArray *findings;
     EventSink *sink;
     GMutex lock;
@@ -138,6 +140,12 @@ void engine_free(Engine *engine);
 /* Runs all nodes to their end. */
 void engine_run(Engine *engine);
 Result engine_result(const Engine *engine);
+/* The needs of NODE have ended: it is skipped, fails, or gets its rows. */
+void engine_decide(Node *node);
+/* Contexts of the whole run; true: `on` lets it run, else *REASON says why not. */
+bool engine_set_contexts(Engine *engine, GError **error);
+bool engine_mark_wanted(Engine *engine, GError **error);
+bool engine_fires(const Engine *engine, char **reason);
 void engine_event(Engine *engine, const char *type, json_t *fields);
 void engine_finding(Engine *engine, Severity severity, const char *rule, const char *path, int line,
                     int column, const char *message);

@@ -41,7 +41,6 @@ static void node_free(gpointer data)
 {
     Node *node = data;
     g_ptr_array_unref(node->needs);
-    g_ptr_array_unref(node->ancestors);
     g_ptr_array_unref(node->rows);
     expr_unref(node->outputs);
     g_free(node->reason);
@@ -50,23 +49,8 @@ static void node_free(gpointer data)
 
 static Node *find_node(const Engine *engine, const char *id)
 {
-    for (guint i = 0; i < engine->nodes->len; i++) {
-        Node *node = engine->nodes->pdata[i];
-        if (g_ascii_strcasecmp(node->job->id, id) == 0)
-            return node;
-    }
-    return NULL;
-}
-
-static void collect_ancestors(GPtrArray *into, const Node *node)
-{
-    for (guint i = 0; i < node->needs->len; i++) {
-        Node *need = node->needs->pdata[i];
-        if (g_ptr_array_find(into, need, NULL))
-            continue;
-        g_ptr_array_add(into, need);
-        collect_ancestors(into, need);
-    }
+    const PipelineJob *job = pipeline_find_job(engine->pipeline, id);
+    return job != NULL ? g_hash_table_lookup(engine->node_of, job) : NULL;
 }
 
 static void make_nodes(Engine *engine)
@@ -76,20 +60,16 @@ static void make_nodes(Engine *engine)
         node->engine = engine;
         node->job = engine->pipeline->jobs->pdata[i];
         node->needs = g_ptr_array_new();
-        node->ancestors = g_ptr_array_new();
         node->rows = g_ptr_array_new_with_free_func(row_free);
         node->outputs = expr_object();
         node->wanted = engine->spec->only_job == NULL || engine->caller != NULL;
         g_ptr_array_add(engine->nodes, node);
+        g_hash_table_insert(engine->node_of, (gpointer) node->job, node);
     }
     for (guint i = 0; i < engine->nodes->len; i++) {
         Node *node = engine->nodes->pdata[i];
         for (char **need = node->job->needs; *need != NULL; need++)
             g_ptr_array_add(node->needs, find_node(engine, *need));
-    }
-    for (guint i = 0; i < engine->nodes->len; i++) {
-        Node *node = engine->nodes->pdata[i];
-        collect_ancestors(node->ancestors, node);
     }
 }
 
@@ -104,6 +84,7 @@ Engine *engine_new(const PipelineRunSpec *spec, State *state, const char *run_id
     engine->pipeline = pipeline;
     engine->prefix = "";
     engine->nodes = g_ptr_array_new_with_free_func(node_free);
+    engine->node_of = g_hash_table_new(NULL, NULL);
     engine->limit = spec->parallel > 0 ? spec->parallel : g_get_num_processors();
     g_mutex_init(&engine->lock);
     g_cond_init(&engine->changed);
@@ -116,6 +97,7 @@ void engine_free(Engine *engine)
     if (engine == NULL)
         return;
     g_ptr_array_unref(engine->nodes);
+    g_hash_table_unref(engine->node_of);
     ExprValue *values[] = {engine->github, engine->inputs, engine->vars, engine->secrets,
                            engine->base_env};
     for (size_t i = 0; i < G_N_ELEMENTS(values); i++)
@@ -161,17 +143,45 @@ void engine_finding(Engine *engine, Severity severity, const char *rule, const c
 
 /* -- deciding --------------------------------------------------------------------------------- */
 
-static void set_status(const Node *node, EvaluationState *state, ExprValue *results)
+/* Calls VISIT for all that NODE needs, directly or not, each once. */
+static void each_ancestor(Node *node, void (*visit)(Node *ancestor, void *user), void *user)
 {
-    state->success = !node->engine->cancelled;
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    g_autoptr(GPtrArray) open = g_ptr_array_new();
+    g_ptr_array_add(open, node);
+    while (open->len > 0) {
+        const Node *next = g_ptr_array_steal_index(open, open->len - 1);
+        for (guint i = 0; i < next->needs->len; i++) {
+            Node *need = next->needs->pdata[i];
+            if (!g_hash_table_add(seen, need))
+                continue;
+            visit(need, user);
+            g_ptr_array_add(open, need);
+        }
+    }
+}
+
+static void add_result(Node *ancestor, void *results)
+{
+    expr_object_set(results, ancestor->job->id, expr_string(result_name(ancestor->result)));
+}
+
+static void set_status(Node *node, EvaluationState *state, ExprValue *results)
+{
+    node->all_succeeded = true;
+    for (guint i = 0; i < node->needs->len; i++) {
+        const Node *need = node->needs->pdata[i];
+        node->all_succeeded =
+            node->all_succeeded && need->all_succeeded && need->result == RESULT_SUCCESS;
+        node->any_failed = node->any_failed || need->any_failed || need->result == RESULT_FAILURE;
+    }
+    state->success = node->all_succeeded && !node->engine->cancelled;
+    state->failure = node->any_failed;
     state->cancelled = node->engine->cancelled;
     state->results = results;
-    for (guint i = 0; i < node->ancestors->len; i++) {
-        const Node *ancestor = node->ancestors->pdata[i];
-        expr_object_set(results, ancestor->job->id, expr_string(result_name(ancestor->result)));
-        state->success = state->success && ancestor->result == RESULT_SUCCESS;
-        state->failure = state->failure || ancestor->result == RESULT_FAILURE;
-    }
+    const char *condition = pipeline_value_text(node->job->condition);
+    if (condition != NULL && strchr(condition, '(') != NULL) /* success('a') may be asked */
+        each_ancestor(node, add_result, results);
 }
 
 ExprValue *node_contexts(const Node *node)
@@ -324,7 +334,7 @@ static bool expand(Node *node, GError **error)
 }
 
 /* All its needs have ended: it runs, is skipped, or fails. */
-static void decide(Node *node)
+void engine_decide(Node *node)
 {
     g_autoptr(GError) error = NULL;
     EvaluationState state = {0};
@@ -476,7 +486,7 @@ static bool advance(Engine *engine)
         for (guint i = 0; i < engine->nodes->len; i++) {
             Node *node = engine->nodes->pdata[i];
             if (!node->decided && needs_ended(node)) {
-                decide(node);
+                engine_decide(node);
                 again = true;
             }
             if (node->decided && !node->ended) {
@@ -549,7 +559,12 @@ static char *make_run_id(void)
     return g_strdup_printf("%s-%08x", stamp, g_random_int());
 }
 
-static bool mark_wanted(Engine *engine, GError **error)
+static void want(Node *node, void *user)
+{
+    node->wanted = true;
+}
+
+bool engine_mark_wanted(Engine *engine, GError **error)
 {
     const char *id = engine->spec->only_job;
     if (id == NULL)
@@ -560,26 +575,28 @@ static bool mark_wanted(Engine *engine, GError **error)
                     engine->pipeline->file, id);
         return false;
     }
-    node->wanted = true;
-    for (guint i = 0; i < node->ancestors->len; i++)
-        ((Node *) node->ancestors->pdata[i])->wanted = true;
+    want(node, NULL);
+    each_ancestor(node, want, NULL);
     return true;
 }
 
-static bool fires(const PipelineRunSpec *spec, const Pipeline *pipeline, char **reason)
+bool engine_fires(const Engine *engine, char **reason)
 {
+    const PipelineRunSpec *spec = engine->spec;
     const json_t *event = spec->event;
     const json_t *started = json_object_get(event, "workflow_run");
     const TriggerEvent trigger = {
         .name = spec->event_name != NULL ? spec->event_name : "push",
         .action = json_string_value(json_object_get(event, "action")),
-        .ref = spec->base_ref != NULL ? spec->base_ref : spec->ref,
+        .ref = spec->base_ref != NULL ? spec->base_ref
+               : spec->ref != NULL    ? spec->ref
+                                      : "refs/heads/main",
         .workflow = json_string_value(json_object_get(started, "name")),
     };
-    return spec->ignore_triggers || trigger_matches(pipeline, &trigger, reason);
+    return spec->ignore_triggers || trigger_matches(engine->pipeline, &trigger, reason);
 }
 
-static bool set_contexts(Engine *engine, GError **error)
+bool engine_set_contexts(Engine *engine, GError **error)
 {
     const PipelineRunSpec *spec = engine->spec;
     engine->github = context_github(spec, engine->run_id, engine->pipeline->name);
@@ -646,14 +663,14 @@ static PipelineRunResult *collect(Engine *engine, Result outcome)
 /* ENGINE is complete but for its contexts. */
 static PipelineRunResult *run_whole(Engine *engine, GError **error)
 {
-    if (!set_contexts(engine, error) || !mark_wanted(engine, error))
+    if (!engine_set_contexts(engine, error) || !engine_mark_wanted(engine, error))
         return NULL;
     g_autofree char *reason = NULL;
     engine_event(
         engine, "run.started",
         json_pack("{s:s, s:s}", "name", engine->pipeline->name, "file", engine->pipeline->file));
     Result outcome = RESULT_SKIPPED;
-    if (fires(engine->spec, engine->pipeline, &reason)) {
+    if (engine_fires(engine, &reason)) {
         engine_run(engine);
         outcome = engine_result(engine);
     } else {

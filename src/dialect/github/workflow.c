@@ -327,6 +327,7 @@ static void read_jobs(Reader *reader, Pipeline *pipeline, PipelineValue *jobs)
         const PipelineValue *id = jobs->keys->pdata[i];
         read_job(reader, pipeline, id, reader_take(jobs, id->text), needs);
     }
+    pipeline_index(pipeline);
     graph_check(reader, pipeline, needs);
     pipeline_value_free(jobs);
 }
