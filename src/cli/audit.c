@@ -120,12 +120,30 @@ static char *read_key(State *state, const char *path, GError **error)
     return text != NULL ? g_strstrip(text) : NULL;
 }
 
+/* A checkpoint that was kept outside: the note itself, or an approval statement, which carries
+ * one. */
+static char *read_checkpoint(const char *path, GError **error)
+{
+    size_t length;
+    g_autofree char *text = file_read(AT_FDCWD, path, DOCUMENT_LIMIT, &length, error);
+    if (text == NULL || text[0] != '{')
+        return g_steal_pointer(&text);
+    g_autoptr(json_t) statement = json_parse(path, text, length, error);
+    if (statement == NULL)
+        return NULL;
+    const char *checkpoint = json_get_string(statement, "checkpoint");
+    if (checkpoint == NULL)
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
+                    "'%s' is neither a checkpoint nor a statement that carries one", path);
+    return g_strdup(checkpoint);
+}
+
 static int run_verify(int argc, char **argv, GError **error)
 {
     g_autofree char *checkpoint_path = NULL, *key_path = NULL;
     const GOptionEntry entries[] = {
         {"checkpoint", 0, 0, G_OPTION_ARG_FILENAME, &checkpoint_path,
-         "signed checkpoint that was kept outside", "FILE"},
+         "signed checkpoint kept outside, or an approval's statement", "FILE"},
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &key_path,
          "verifier key that was kept outside (default: the state's own)", "FILE"},
         G_OPTION_ENTRY_NULL,
@@ -135,8 +153,7 @@ static int run_verify(int argc, char **argv, GError **error)
     if (argc > 1)
         return command_usage_error(error, "unexpected '%s'", argv[1]);
     g_autofree char *checkpoint =
-        checkpoint_path != NULL ? file_read(AT_FDCWD, checkpoint_path, DOCUMENT_LIMIT, NULL, error)
-                                : NULL;
+        checkpoint_path != NULL ? read_checkpoint(checkpoint_path, error) : NULL;
     if (checkpoint_path != NULL && checkpoint == NULL)
         return EXIT_STATUS_NO;
     g_autoptr(State) state = state_open(NULL, error);
@@ -169,16 +186,32 @@ static int run_checkpoint(int argc, char **argv, GError **error)
     return EXIT_STATUS_DONE;
 }
 
+/* The proof of entry SEQ, or with SINCE that the record of that checkpoint was only added to. */
+static json_t *make_proof(Ledger *ledger, guint64 seq, const char *since, GError **error)
+{
+    if (since == NULL)
+        return ledger_proof(ledger, (int64_t) seq, error);
+    g_autofree char *checkpoint = read_checkpoint(since, error);
+    return checkpoint != NULL ? ledger_consistency(ledger, checkpoint, error) : NULL;
+}
+
 static int run_proof(int argc, char **argv, GError **error)
 {
-    if (!command_parse(&command_audit_proof, NULL, &argc, &argv, error))
+    g_autofree char *since = NULL;
+    const GOptionEntry entries[] = {
+        {"since", 0, 0, G_OPTION_ARG_FILENAME, &since,
+         "prove instead that this checkpoint's record was only added to", "CHECKPOINT"},
+        G_OPTION_ENTRY_NULL,
+    };
+    if (!command_parse(&command_audit_proof, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     guint64 seq = 0;
-    if (argc != 2 || !g_ascii_string_to_unsigned(argv[1], 10, 0, G_MAXINT64, &seq, NULL))
-        return command_usage_error(error, "expected the number of an entry, SEQ");
+    bool numbered = argc == 2 && g_ascii_string_to_unsigned(argv[1], 10, 0, G_MAXINT64, &seq, NULL);
+    if (since != NULL ? argc != 1 : !numbered)
+        return command_usage_error(error, "expected the number of an entry, or --since CHECKPOINT");
     g_autoptr(State) state = state_open(NULL, error);
     g_autoptr(Ledger) ledger = state != NULL ? record_open(state, error) : NULL;
-    g_autoptr(json_t) proof = ledger != NULL ? ledger_proof(ledger, (int64_t) seq, error) : NULL;
+    g_autoptr(json_t) proof = ledger != NULL ? make_proof(ledger, seq, since, error) : NULL;
     if (proof == NULL)
         return EXIT_STATUS_NO;
     print_line(proof);
@@ -207,7 +240,15 @@ static int run_check_proof(int argc, char **argv, GError **error)
     if (key_path == NULL && state == NULL)
         return EXIT_STATUS_NO;
     g_autofree char *key = read_key(state, key_path, error);
-    g_autoptr(json_t) entry = key != NULL ? ledger_check_proof(proof, key, error) : NULL;
+    if (key == NULL)
+        return EXIT_STATUS_NO;
+    if (json_object_get(proof, "from") != NULL) {
+        if (!ledger_check_consistency(proof, key, error))
+            return EXIT_STATUS_NO;
+        puts("the later record continues the earlier one");
+        return EXIT_STATUS_DONE;
+    }
+    g_autoptr(json_t) entry = ledger_check_proof(proof, key, error);
     if (entry == NULL)
         return EXIT_STATUS_NO;
     print_line(entry);
@@ -261,8 +302,8 @@ const Command command_audit_checkpoint = {
 const Command command_audit_proof = {
     .name = "audit proof",
     .group = "trust",
-    .operands = "SEQ",
-    .summary = "the proof that an entry is in the record",
+    .operands = "SEQ | --since CHECKPOINT",
+    .summary = "the proof that an entry is in the record, or that it was only added to",
     .run = run_proof,
 };
 

@@ -123,6 +123,13 @@ slipway audit proof 1 >proof
 SLIPWAY_HOME=$work/nowhere expect 0 "a proof is checked without the record" slipway audit check-proof --key ledger.vkey proof
 sed 's/person:dee/person:eve/; s/person:ana/person:eve/' proof >forged
 expect 1 "a forged one is not" slipway audit check-proof --key ledger.vkey forged
+slipway user add eve --email eve@example.org --external 2>/dev/null
+slipway audit proof --since checkpoint >consistency
+expect 0 "the record continues the checkpoint" slipway audit check-proof --key ledger.vkey consistency
+python3 -c 'import json; p=json.load(open("consistency")); p["from"]=p["to"]; json.dump(p,open("consistency","w"))'
+expect 1 "not with a proof of other sizes" slipway audit check-proof --key ledger.vkey consistency
+python3 -c 'import json; json.dump({"type":"slipway/approval/v1","checkpoint":open("checkpoint").read()},open("statement","w"))'
+expect 0 "an approval carries a checkpoint" slipway audit verify --checkpoint statement
 expect 0 "audit bundle" slipway audit bundle registry.local/orders:v1 -o evidence.json
 SLIPWAY_HOME=$work/nowhere expect 0 "verify-bundle needs no state" slipway verify-bundle --key "$SLIPWAY_HOME/keys/engine.pub" --ledger-key ledger.vkey evidence.json
 [ ! -e "$work/nowhere" ]
