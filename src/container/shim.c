@@ -551,6 +551,8 @@ bool shim_run(const char *folder, int taken_ready, GError **error)
         control = control_server_new(folder, "sock", answer, shim, &problem);
         started = control != NULL && start_unit(shim, &problem);
     }
+    if (!started) /* before the report: who hears it removes the folder */
+        g_clear_pointer(&control, control_server_free);
     report(ready, started ? NULL : problem);
     close(steal_fd(&ready));
     if (!started) {
