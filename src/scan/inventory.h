@@ -4,6 +4,7 @@
  * binaries); a source tree for what its lock files will install. Reads only; runs nothing. */
 #pragma once
 
+#include "model/finding.h"
 #include "oci/image.h"
 
 #include <stdbool.h>
