@@ -1,7 +1,7 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "net/http_url.h"
-#include "registry/htpasswd.h"
+#include "registry/bearer.h"
 #include "registry/server.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #define PEM_LIMIT (1024 * 1024)
 
 typedef struct {
-    char *address, *htpasswd, *certificate, *key;
+    char *address, *htpasswd, *auth, *certificate, *key;
     int threads;
 } Options;
 
@@ -20,6 +20,7 @@ static void options_clear(Options *options)
 {
     g_free(options->address);
     g_free(options->htpasswd);
+    g_free(options->auth);
     g_free(options->certificate);
     g_free(options->key);
 }
@@ -52,6 +53,7 @@ static int serve(const Options *options, GError **error)
 {
     g_autofree char *certificate = NULL, *key = NULL;
     g_autoptr(Htpasswd) users = NULL;
+    g_autoptr(Bearer) bearer = NULL;
     if (options->certificate != NULL) {
         certificate = file_read(AT_FDCWD, options->certificate, PEM_LIMIT, NULL, error);
         key =
@@ -61,6 +63,13 @@ static int serve(const Options *options, GError **error)
     }
     if (options->htpasswd != NULL && (users = htpasswd_open(options->htpasswd, error)) == NULL)
         return EXIT_STATUS_NO;
+    RegistryHooks hooks = {.context = users,
+                           .authorize = users != NULL ? htpasswd_authorize : NULL};
+    if (g_strcmp0(options->auth, "bearer") == 0) {
+        bearer = bearer_new(users);
+        hooks = (RegistryHooks){
+            .context = bearer, .authorize = bearer_authorize, .issue = bearer_issue};
+    }
 
     block_ends();
     Registry *registry = registry_start(
@@ -69,7 +78,7 @@ static int serve(const Options *options, GError **error)
             .threads = (unsigned) options->threads,
             .tls_certificate = certificate,
             .tls_key = key,
-            .hooks = {.context = users, .authorize = users != NULL ? htpasswd_authorize : NULL},
+            .hooks = hooks,
         },
         error);
     if (registry == NULL)
@@ -95,6 +104,9 @@ static int run(int argc, char **argv, GError **error)
          "where to listen (default 127.0.0.1:5000; port 0 takes any free one)", "ADDRESS:PORT"},
         {"htpasswd", 0, 0, G_OPTION_ARG_FILENAME, &options.htpasswd,
          "users and bcrypt hashes; without it everybody may do everything", "FILE"},
+        {"auth", 0, 0, G_OPTION_ARG_STRING, &options.auth,
+         "how passwords are asked: basic (with each request) or bearer (for a token)",
+         "basic|bearer"},
         {"tls-cert", 0, 0, G_OPTION_ARG_FILENAME, &options.certificate,
          "certificate chain (PEM); with it https is served", "FILE"},
         {"tls-key", 0, 0, G_OPTION_ARG_FILENAME, &options.key, "its private key (PEM)", "FILE"},
@@ -109,6 +121,11 @@ static int run(int argc, char **argv, GError **error)
         return command_usage_error(error, "--threads is from 1 to 256");
     if ((options.certificate == NULL) != (options.key == NULL))
         return command_usage_error(error, "--tls-cert and --tls-key go together");
+    if (options.auth != NULL && !g_str_equal(options.auth, "basic") &&
+        !g_str_equal(options.auth, "bearer"))
+        return command_usage_error(error, "--auth is basic or bearer, not '%s'", options.auth);
+    if (options.auth != NULL && options.htpasswd == NULL)
+        return command_usage_error(error, "--auth needs --htpasswd FILE");
     return serve(&options, error);
 }
 

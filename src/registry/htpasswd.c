@@ -179,57 +179,81 @@ static bool is_password(const char *password, const char *hash)
     return same;
 }
 
-/* Checks "Basic base64(user:password)" without the lock. HASH_OF gives the user's hash. */
-static bool check_basic(Htpasswd *htpasswd, const char *authorization)
+/* Takes "Basic base64(user:password)" apart; the result is USER with the password behind its NUL,
+ * LENGTH bytes in all. NULL where it is malformed. */
+static char *split_basic(const char *authorization, gsize *length)
 {
-    gsize length = 0;
-    g_autofree guchar *bytes = g_base64_decode(authorization + strlen("Basic "), &length);
-    g_autofree char *both = g_strndup((const char *) bytes, length);
+    g_autofree guchar *bytes = g_base64_decode(authorization + strlen("Basic "), length);
+    g_autofree char *both = g_strndup((const char *) bytes, *length);
     char *colon = strchr(both, ':');
     if (colon == NULL)
-        return false;
+        return NULL;
     *colon = '\0';
+    return g_steal_pointer(&both);
+}
+
+/* Without the lock while it hashes. */
+static bool verify(Htpasswd *htpasswd, const char *user, const char *password)
+{
     g_mutex_lock(&htpasswd->lock);
-    const char *known = g_hash_table_lookup(htpasswd->users, both);
+    const char *known = g_hash_table_lookup(htpasswd->users, user);
     g_autofree char *hash = g_strdup(known != NULL ? known : DUMMY_HASH);
     g_mutex_unlock(&htpasswd->lock);
-    bool right = is_password(colon + 1, hash) && known != NULL;
-    explicit_bzero(both, length);
-    return right;
+    return is_password(password, hash) && known != NULL;
 }
 
-static RegistryVerdict refuse(char **challenge, char **reason, const char *why)
+/* Whether AUTHORIZATION is remembered as right, or PEER is not asked any more. */
+static bool recall(Htpasswd *htpasswd, const char *name, const char *peer, bool *blocked)
 {
-    *challenge = g_strdup("Basic realm=\"slipway\"");
-    *reason = g_strdup(why);
-    return REGISTRY_AUTHENTICATE;
-}
-
-RegistryVerdict htpasswd_authorize(void *context, const char *authorization, const char *peer,
-                                   const char *repository, RegistryAction action, char **challenge,
-                                   char **reason)
-{
-    Htpasswd *htpasswd = context;
-    if (authorization == NULL || g_ascii_strncasecmp(authorization, "Basic ", 6) != 0)
-        return refuse(challenge, reason, "authentication required");
-
-    g_autofree char *name = memory_name(htpasswd, authorization);
-    g_mutex_lock(&htpasswd->lock);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&htpasswd->lock);
     refresh(htpasswd);
     bool remembered = remembers(htpasswd, name);
-    bool blocked = !remembered && count_failures(htpasswd, peer, 0) >= FAILURE_LIMIT;
-    g_mutex_unlock(&htpasswd->lock);
-    if (remembered)
-        return REGISTRY_ALLOW;
-    if (blocked)
-        return refuse(challenge, reason, "too many wrong passwords; wait a minute");
+    *blocked = !remembered && count_failures(htpasswd, peer, 0) >= FAILURE_LIMIT;
+    return remembered;
+}
 
-    bool right = check_basic(htpasswd, authorization);
-    g_mutex_lock(&htpasswd->lock);
+static void note(Htpasswd *htpasswd, const char *name, const char *peer, bool right)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&htpasswd->lock);
     if (right)
         remember(htpasswd, name);
     else
         count_failures(htpasswd, peer, 1);
-    g_mutex_unlock(&htpasswd->lock);
-    return right ? REGISTRY_ALLOW : refuse(challenge, reason, "wrong user or password");
+}
+
+bool htpasswd_check(Htpasswd *htpasswd, const RegistryCaller *caller, char **user, char **reason)
+{
+    const char *authorization = caller->authorization;
+    gsize length = 0;
+    g_autofree char *both = NULL;
+    if (authorization != NULL && g_ascii_strncasecmp(authorization, "Basic ", 6) == 0)
+        both = split_basic(authorization, &length);
+    if (both == NULL) {
+        *reason = g_strdup("authentication required");
+        return false;
+    }
+    g_autofree char *name = memory_name(htpasswd, authorization);
+    bool blocked = false;
+    bool right = recall(htpasswd, name, caller->peer, &blocked);
+    if (!right && !blocked) {
+        right = verify(htpasswd, both, both + strlen(both) + 1);
+        note(htpasswd, name, caller->peer, right);
+    }
+    if (right && user != NULL)
+        *user = g_strdup(both);
+    if (!right)
+        *reason = g_strdup(blocked ? "too many wrong passwords; wait a minute"
+                                   : "wrong user or password");
+    explicit_bzero(both, length);
+    return right;
+}
+
+RegistryVerdict htpasswd_authorize(void *context, const RegistryCaller *caller,
+                                   const char *repository, RegistryAction action, char **challenge,
+                                   char **reason)
+{
+    if (htpasswd_check(context, caller, NULL, reason))
+        return REGISTRY_ALLOW;
+    *challenge = g_strdup(HTPASSWD_CHALLENGE);
+    return REGISTRY_AUTHENTICATE;
 }

@@ -1,6 +1,7 @@
 #include "registry/server.h"
 
 #include "model/reference.h"
+#include "net/http_url.h"
 #include "registry/exchange.h"
 
 #include <string.h>
@@ -57,15 +58,33 @@ UploadTable *exchange_uploads(const Exchange *exchange)
     return exchange->registry->uploads;
 }
 
+/* Who asks, with texts that live as long as the exchange but ORIGIN and PEER (for the caller to
+ * free). A proxy before us says what the client sees. */
+static RegistryCaller describe_caller(const Exchange *exchange, char **origin, char **peer)
+{
+    HttpRequest *request = exchange->request;
+    const char *host = http_request_header(request, "Host");
+    const char *scheme = http_request_header(request, "X-Forwarded-Proto");
+    bool tls = g_str_has_prefix(http_server_url(exchange->registry->server), "https:") ||
+               g_strcmp0(scheme, "https") == 0;
+    *origin = g_strdup_printf("http%s://%s", tls ? "s" : "", host != NULL ? host : "localhost");
+    *peer = http_request_peer(request);
+    return (RegistryCaller){
+        .authorization = http_request_header(request, "Authorization"),
+        .peer = *peer,
+        .origin = *origin,
+    };
+}
+
 static RegistryVerdict judge(Exchange *exchange, const char *repository, RegistryAction action,
                              char **challenge, char **reason)
 {
     const RegistryHooks *hooks = &exchange->registry->hooks;
     if (hooks->authorize == NULL)
         return REGISTRY_ALLOW;
-    g_autofree char *peer = http_request_peer(exchange->request);
-    return hooks->authorize(hooks->context, http_request_header(exchange->request, "Authorization"),
-                            peer, repository, action, challenge, reason);
+    g_autofree char *origin = NULL, *peer = NULL;
+    RegistryCaller caller = describe_caller(exchange, &origin, &peer);
+    return hooks->authorize(hooks->context, &caller, repository, action, challenge, reason);
 }
 
 bool exchange_may(Exchange *exchange, const char *repository, RegistryAction action)
@@ -106,6 +125,35 @@ static void ping_handle(Exchange *exchange)
         http_answer(exchange->request, 200, "application/json", "{}", -1);
 }
 
+/* GET /token?scope=…: each scope may stand alone or several with blanks between them. */
+static void token_handle(Exchange *exchange)
+{
+    const RegistryHooks *hooks = &exchange->registry->hooks;
+    const GPtrArray *query = http_request_query(exchange->request);
+    g_autoptr(GPtrArray) scopes = g_ptr_array_new();
+    if (!exchange_is_method(exchange, "GET")) { /* clients that tried POST go on with GET */
+        problem_answer_method(exchange->request, "GET");
+        return;
+    }
+    for (guint i = 0; i < query->len; i++) {
+        const HttpParameter *parameter = g_ptr_array_index(query, i);
+        if (g_str_equal(parameter->name, "scope"))
+            g_ptr_array_add(scopes, parameter->value);
+    }
+    g_ptr_array_add(scopes, NULL);
+    g_autofree char *origin = NULL, *peer = NULL, *challenge = NULL, *reason = NULL;
+    RegistryCaller caller = describe_caller(exchange, &origin, &peer);
+    g_autofree char *token = hooks->issue(hooks->context, &caller,
+                                          (const char *const *) scopes->pdata, &challenge, &reason);
+    http_answer_header(exchange->request, "Cache-Control", "no-store");
+    if (token != NULL) {
+        http_answer(exchange->request, 200, "application/json", token, -1);
+        return;
+    }
+    http_answer_header(exchange->request, "WWW-Authenticate", challenge);
+    problem_answer(exchange->request, PROBLEM_UNAUTHORIZED, reason, NULL);
+}
+
 static void dispatch(Exchange *exchange)
 {
     static void (*const handlers[])(Exchange *) = {
@@ -115,7 +163,10 @@ static void dispatch(Exchange *exchange)
         [ENDPOINT_TAGS] = tags_handle,     [ENDPOINT_REFERRERS] = referrers_handle,
     };
     const Endpoint *endpoint = &exchange->endpoint;
-    if (endpoint->kind == ENDPOINT_UNKNOWN)
+    bool token = g_str_equal(http_request_path(exchange->request), "/token");
+    if (token && exchange->registry->hooks.issue != NULL)
+        token_handle(exchange);
+    else if (endpoint->kind == ENDPOINT_UNKNOWN)
         problem_answer(exchange->request, PROBLEM_NOT_FOUND, NULL,
                        http_request_path(exchange->request));
     else if (endpoint->repository != NULL && !reference_is_path(endpoint->repository))

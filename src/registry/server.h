@@ -21,14 +21,25 @@ typedef enum {
     REGISTRY_AUTHENTICATE, /* 401 with *CHALLENGE: who is it? */
 } RegistryVerdict;
 
-/* Asked by several threads at once. */
+/* Who asks. */
+typedef struct {
+    const char *authorization; /* the header; NULL: none */
+    const char *peer;          /* address */
+    const char *origin;        /* "https://registry.example", as the client calls us */
+} RegistryCaller;
+
+/* Asked by several threads at once. What is given back through pointers is the server's to free. */
 typedef struct {
     void *context;
-    /* Whether the sender of AUTHORIZATION (header; NULL: none) from PEER may do ACTION. *CHALLENGE
-     * (WWW-Authenticate) and *REASON are for the server to free. NULL: everybody may. */
-    RegistryVerdict (*authorize)(void *context, const char *authorization, const char *peer,
+    /* Whether CALLER may do ACTION; else *CHALLENGE (WWW-Authenticate) and *REASON. NULL: everybody
+     * may. */
+    RegistryVerdict (*authorize)(void *context, const RegistryCaller *caller,
                                  const char *repository, RegistryAction action, char **challenge,
                                  char **reason);
+    /* The answer (JSON) to GET /token with SCOPES, or NULL with *CHALLENGE and *REASON. NULL: there
+     * is no such endpoint. */
+    char *(*issue)(void *context, const RegistryCaller *caller, const char *const *scopes,
+                   char **challenge, char **reason);
     /* Whether manifest DIGEST may be pulled (signature, policy); false with *REASON: 403. NULL:
      * every one may. */
     bool (*admit)(void *context, const char *repository, const char *digest, char **reason);

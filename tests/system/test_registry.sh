@@ -346,6 +346,49 @@ expect 401 "password: guessing is stopped" GET /v2/ -u ben:guess
 check "password: guessing is stopped: message" grep -q "wait a minute" "$work/body"
 expect 200 "password: who is known goes on" GET /v2/ -u ana:secret
 stop
+serve 127.0.0.1:0 --htpasswd "$work/users" --auth bearer
+host=${url#http://}
+expect 401 "token: none" GET /v2/
+same "token: none: challenge" "$(header WWW-Authenticate)" "Bearer realm=\"$url/token\",service=\"slipway\""
+expect 401 "token: none: push" POST /v2/a/blobs/uploads/
+same "token: none: push: challenge" "$(header WWW-Authenticate)" "Bearer realm=\"$url/token\",service=\"slipway\",scope=\"repository:a:pull,push\""
+expect 401 "token: without a password" GET "/token?service=slipway&scope=repository:a:pull"
+same "token: without a password: challenge" "$(header WWW-Authenticate)" 'Basic realm="slipway"'
+expect 401 "token: wrong password" GET "/token?scope=repository:a:pull" -u ana:wrong
+expect 405 "token: POST" POST /token
+expect 200 "token: for pulls" GET "/token?service=slipway&scope=repository:a:pull" -u ana:secret
+pull=$(sed 's/.*"token":"\([^"]*\)".*/\1/' "$work/body")
+expect 200 "token: ping" GET /v2/ -H "Authorization: Bearer $pull"
+expect 200 "token: pull" GET /v2/a/tags/list -H "Authorization: Bearer $pull"
+expect 401 "token: another repository" GET /v2/t/tags/list -H "Authorization: Bearer $pull"
+expect 401 "token: push by a token for pulls" POST /v2/a/blobs/uploads/ -H "Authorization: Bearer $pull"
+check "token: push by a token for pulls: wider scope" grep -q 'insufficient_scope' "$work/head"
+expect 401 "token: mount needs the source" POST "/v2/t/blobs/uploads/?mount=$large&from=a" -H "Authorization: Bearer $pull"
+expect 401 "token: changed" GET /v2/ -H "Authorization: Bearer ${pull}x"
+expect 401 "token: changed claims" GET /v2/ -H "Authorization: Bearer $(echo "$pull" | sed 's/\./.e/')"
+expect 401 "token: no signature" GET /v2/ -H "Authorization: Bearer $(echo "$pull" | sed 's/\.[^.]*$/./')"
+expect 401 "token: algorithm none" GET /v2/ -H 'Authorization: Bearer eyJhbGciOiJub25lIn0.e30.'
+expect 401 "token: password where a token is asked" GET /v2/ -u ana:secret
+expect 200 "token: two scopes" GET "/token?scope=repository:t:pull,push%20repository:a:pull" -u ana:secret
+both=$(sed 's/.*"token":"\([^"]*\)".*/\1/' "$work/body")
+expect 201 "token: mount with both" POST "/v2/t/blobs/uploads/?mount=$large&from=a" -H "Authorization: Bearer $both"
+expect 200 "token: push alone" GET "/token?scope=repository:z:push" -u ana:secret
+alone=$(sed 's/.*"token":"\([^"]*\)".*/\1/' "$work/body")
+expect 202 "token: mount of what may not be seen starts an upload" POST "/v2/z/blobs/uploads/?mount=$large&from=a" -H "Authorization: Bearer $alone"
+expect 202 "token: nor is it found anonymously" POST "/v2/z/blobs/uploads/?mount=$large" -H "Authorization: Bearer $alone"
+expect 401 "token: catalog" GET /v2/_catalog -H "Authorization: Bearer $both"
+expect 200 "token: for the catalog" GET "/token?scope=registry:catalog:*" -u ana:secret
+expect 200 "token: catalog by its own" GET /v2/_catalog -H "Authorization: Bearer $(sed 's/.*"token":"\([^"]*\)".*/\1/' "$work/body")"
+SLIPWAY_HOME="$work/client" "$SLIPWAY_PROGRAM" pull -q --creds ana:secret "$host/a:v1" >"$work/digest" 2>"$work/errors"
+same "token: slipway pull" "$(cat "$work/digest")" "$m"
+SLIPWAY_HOME="$work/client" "$SLIPWAY_PROGRAM" push -q --creds ana:secret "$host/a:v1" "$host/b:new" >"$work/digest" 2>"$work/errors"
+same "token: slipway push" "$(cat "$work/digest")" "$m"
+if command -v skopeo >/dev/null; then
+    check "token: skopeo" skopeo inspect --tls-verify=false --creds ana:secret "docker://$host/b:new"
+else
+    skip "token: skopeo" "it is not installed"
+fi
+stop
 echo 'ana:plain' >>"$work/users"
 "$SLIPWAY_PROGRAM" registry serve --listen 127.0.0.1:0 --htpasswd "$work/users" >/dev/null 2>"$work/errors"
 same "password file: malformed: status" $? 1
