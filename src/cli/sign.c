@@ -30,12 +30,47 @@ static bool parse_forms(const char *name, SignatureForms *forms)
     return false;
 }
 
+/* KEY=VALUE texts as an object; NULL with a usage error. */
+static json_t *parse_annotations(char **pairs, GError **error)
+{
+    g_autoptr(json_t) annotations = json_object();
+    for (char **pair = pairs; pair != NULL && *pair != NULL; pair++) {
+        const char *equals = strchr(*pair, '=');
+        g_autofree char *name = equals != NULL ? g_strndup(*pair, (gsize) (equals - *pair)) : NULL;
+        if (equals == NULL || equals == *pair ||
+            json_object_set_new(annotations, name, json_string(equals + 1)) != 0) {
+            command_usage_error(error, "--annotation '%s': expected KEY=VALUE", *pair);
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&annotations);
+}
+
+static bool sign(State *state, const char *name, const SignatureSpec *spec, const char *format,
+                 GError **error)
+{
+    g_autoptr(ContentStore) store = content_store_open(state, error);
+    g_autoptr(ImageTarget) target = store != NULL ? image_target_find(store, name, error) : NULL;
+    if (target == NULL ||
+        !signer_sign_image_as(store, state, target->repository, target->digest, spec, error) ||
+        !record_append(state, "image.signed", target->digest, "done",
+                       json_pack("{s:s, s:s, s:s}", "repository", target->repository, "key",
+                                 spec->key_path != NULL ? "given" : "engine", "format", format),
+                       error))
+        return false;
+    printf("%s@%s\n", target->repository, target->digest);
+    return true;
+}
+
 static int run_sign(int argc, char **argv, GError **error)
 {
     g_autofree char *key = NULL, *format = NULL;
+    g_auto(GStrv) pairs = NULL;
     const GOptionEntry entries[] = {
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &key,
          "private key, cosign's format or PEM (default: the engine's)", "FILE"},
+        {"annotation", 'a', 0, G_OPTION_ARG_STRING_ARRAY, &pairs,
+         "what the signature says as well (repeatable)", "KEY=VALUE"},
         {"format", 0, 0, G_OPTION_ARG_STRING, &format,
          "both, bundle (cosign 3) or tag (cosign 2); default both", "FORMAT"},
         G_OPTION_ENTRY_NULL,
@@ -44,45 +79,33 @@ static int run_sign(int argc, char **argv, GError **error)
         return EXIT_STATUS_USAGE;
     if (argc != 2)
         return command_usage_error(error, "expected one image reference");
-    SignatureForms forms;
-    if (!parse_forms(format != NULL ? format : "both", &forms))
-        return command_usage_error(error, "--format '%s': both, bundle or tag", format);
-
+    const char *form = format != NULL ? format : "both";
+    SignatureSpec spec = {.key_path = key};
+    if (!parse_forms(form, &spec.forms))
+        return command_usage_error(error, "--format '%s': both, bundle or tag", form);
+    g_autoptr(json_t) annotations = parse_annotations(pairs, error);
+    if (annotations == NULL)
+        return EXIT_STATUS_USAGE;
+    if (json_object_size(annotations) > 0)
+        spec.annotations = annotations;
     g_autoptr(State) state = state_open(NULL, error);
-    g_autoptr(ContentStore) store = state != NULL ? content_store_open(state, error) : NULL;
-    g_autoptr(ImageTarget) target = store != NULL ? image_target_find(store, argv[1], error) : NULL;
-    if (target == NULL ||
-        !signer_sign_image_as(store, state, target->repository, target->digest, key, forms,
-                              error) ||
-        !record_append(state, "image.signed", target->digest, "done",
-                       json_pack("{s:s, s:s, s:s}", "repository", target->repository, "key",
-                                 key != NULL ? "given" : "engine", "format",
-                                 format != NULL ? format : "both"),
-                       error))
+    if (state == NULL || !sign(state, argv[1], &spec, form, error))
         return EXIT_STATUS_NO;
-    printf("%s@%s\n", target->repository, target->digest);
     return EXIT_STATUS_DONE;
 }
 
 /* What was asked for with -a must be in what the candidate says. */
-static bool has_annotations(const json_t *said, char **wanted)
+static bool has_annotations(const json_t *said, json_t *wanted)
 {
-    for (char **pair = wanted; pair != NULL && *pair != NULL; pair++) {
-        const char *equals = strchr(*pair, '=');
-        g_autofree char *name = g_strndup(*pair, (gsize) (equals - *pair));
-        const char *value = json_get_string(said, name);
-        if (value == NULL || !g_str_equal(value, equals + 1))
+    const char *name;
+    json_t *value;
+    json_object_foreach(wanted, name, value)
+    {
+        const json_t *present = json_object_get(said, name);
+        if (present == NULL || !json_equal(present, value))
             return false;
     }
     return true;
-}
-
-static json_t *annotations_of(const Candidate *candidate)
-{
-    if (g_str_equal(candidate->form, "tag"))
-        return json_object_get(candidate->document, "optional");
-    json_t *subject = json_array_get(json_object_get(candidate->document, "subject"), 0);
-    return json_object_get(subject, "annotations");
 }
 
 /* One verified signature in the form of `cosign verify`. */
@@ -90,14 +113,14 @@ static json_t *present(const Candidate *candidate, const ImageTarget *target)
 {
     if (g_str_equal(candidate->form, "tag"))
         return json_incref(candidate->document);
-    json_t *annotations = annotations_of(candidate);
-    json_t *optional = annotations != NULL ? json_incref(annotations) : json_null();
+    const json_t *annotations = candidate_annotations(candidate);
+    json_t *optional = annotations != NULL ? json_deep_copy(annotations) : json_null();
     return json_pack("{s:{s:{s:s}, s:{s:s}, s:s}, s:o}", "critical", "identity", "docker-reference",
                      target->repository, "image", "docker-manifest-digest", target->digest, "type",
                      candidate->predicate_type, "optional", optional);
 }
 
-static json_t *collect(const GPtrArray *candidates, const ImageTarget *target, char **annotations,
+static json_t *collect(const GPtrArray *candidates, const ImageTarget *target, json_t *annotations,
                        guint *attestations)
 {
     json_t *signatures = json_array();
@@ -110,7 +133,7 @@ static json_t *collect(const GPtrArray *candidates, const ImageTarget *target, c
         }
         if (candidate->role == CANDIDATE_ATTESTATION)
             (*attestations)++;
-        else if (!has_annotations(annotations_of(candidate), annotations))
+        else if (!has_annotations(candidate_annotations(candidate), annotations))
             fprintf(stderr, "rejected %s (%s): it does not carry the annotations asked for\n",
                     candidate->manifest, candidate->form);
         else
@@ -122,11 +145,11 @@ static json_t *collect(const GPtrArray *candidates, const ImageTarget *target, c
 static int run_verify(int argc, char **argv, GError **error)
 {
     g_autofree char *key_path = NULL;
-    g_auto(GStrv) annotations = NULL;
+    g_auto(GStrv) pairs = NULL;
     const GOptionEntry entries[] = {
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &key_path,
          "public key, PEM or OpenSSH (default: the engine's)", "FILE.pub"},
-        {"annotation", 'a', 0, G_OPTION_ARG_STRING_ARRAY, &annotations,
+        {"annotation", 'a', 0, G_OPTION_ARG_STRING_ARRAY, &pairs,
          "the signature must say this (repeatable)", "KEY=VALUE"},
         G_OPTION_ENTRY_NULL,
     };
@@ -134,10 +157,9 @@ static int run_verify(int argc, char **argv, GError **error)
         return EXIT_STATUS_USAGE;
     if (argc != 2)
         return command_usage_error(error, "expected one image reference");
-    for (char **pair = annotations; pair != NULL && *pair != NULL; pair++)
-        if (strchr(*pair, '=') == NULL)
-            return command_usage_error(error, "--annotation '%s': expected KEY=VALUE", *pair);
-
+    g_autoptr(json_t) annotations = parse_annotations(pairs, error);
+    if (annotations == NULL)
+        return EXIT_STATUS_USAGE;
     g_autoptr(State) state = state_open(NULL, error);
     g_autoptr(ContentStore) store = state != NULL ? content_store_open(state, error) : NULL;
     g_autoptr(PublicKey) key = store != NULL ? trust_key_read(state, key_path, error) : NULL;

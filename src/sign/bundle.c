@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-char *intoto_statement_format(const char *name, const char *digest, const char *predicate_type,
-                              json_t *predicate)
+char *intoto_statement_format(const char *name, const char *digest, const json_t *annotations,
+                              const char *predicate_type, json_t *predicate)
 {
     const char *colon = strchr(digest, ':');
     g_autofree char *algorithm = g_strndup(digest, (gsize) (colon - digest));
@@ -14,6 +14,8 @@ char *intoto_statement_format(const char *name, const char *digest, const char *
     if (name != NULL)
         json_object_set_new(subject, "name", json_string(name));
     json_object_set_new(subject, "digest", json_pack("{s:s}", algorithm, colon + 1));
+    if (annotations != NULL)
+        json_object_set_new(subject, "annotations", json_deep_copy(annotations));
     g_autoptr(json_t) statement =
         json_pack("{s:s, s:[o], s:s, s:O}", "_type", STATEMENT_TYPE, "subject", subject,
                   "predicateType", predicate_type, "predicate", predicate);

@@ -15,9 +15,9 @@
 #define COSIGN_SIGN_TYPE "https://sigstore.dev/cosign/sign/v1"
 
 /* The statement that PREDICATE (borrowed) of PREDICATE_TYPE holds for image DIGEST ("sha256:…");
- * NAME, the repository, may be NULL. Compact JSON. */
-char *intoto_statement_format(const char *name, const char *digest, const char *predicate_type,
-                              json_t *predicate);
+ * NAME, the repository, and ANNOTATIONS of the subject may be NULL. Compact JSON. */
+char *intoto_statement_format(const char *name, const char *digest, const json_t *annotations,
+                              const char *predicate_type, json_t *predicate);
 
 /* A bundle v0.3 of STATEMENT, signed by KEY. Compact JSON. */
 char *bundle_sign(const char *statement, const PrivateKey *key, GError **error);

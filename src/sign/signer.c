@@ -23,13 +23,16 @@ static const PrivateKey *choose_key(State *state, const char *path, PrivateKey *
 }
 
 /* A run that was killed and comes again must not pile up signatures: what is verified by the same
- * key is not made again. */
-static bool has_form(const GPtrArray *candidates, const char *form)
+ * key and says the same is not made again. */
+static bool is_signed(const GPtrArray *candidates, const char *form, const json_t *annotations)
 {
+    g_autoptr(json_t) none = json_object();
     for (guint i = 0; i < candidates->len; i++) {
         const Candidate *candidate = candidates->pdata[i];
+        const json_t *said = candidate_annotations(candidate);
         if (candidate->reason == NULL && candidate->role == CANDIDATE_SIGNATURE &&
-            g_str_equal(candidate->form, form))
+            g_str_equal(candidate->form, form) &&
+            json_equal(said != NULL ? said : none, annotations != NULL ? annotations : none))
             return true;
     }
     return false;
@@ -49,10 +52,11 @@ static char *write_bundle(ContentStore *store, const char *repository, const cha
 }
 
 static bool sign_bundle(ContentStore *store, const char *repository, const char *digest,
-                        const PrivateKey *key, GError **error)
+                        const PrivateKey *key, const json_t *annotations, GError **error)
 {
     g_autoptr(json_t) nothing = json_object();
-    g_autofree char *statement = intoto_statement_format(NULL, digest, COSIGN_SIGN_TYPE, nothing);
+    g_autofree char *statement =
+        intoto_statement_format(NULL, digest, annotations, COSIGN_SIGN_TYPE, nothing);
     g_autofree char *bundle = bundle_sign(statement, key, error);
     g_autofree char *written =
         bundle != NULL ? write_bundle(store, repository, digest, COSIGN_SIGN_TYPE, bundle, error)
@@ -61,47 +65,48 @@ static bool sign_bundle(ContentStore *store, const char *repository, const char 
 }
 
 static bool sign_tag(ContentStore *store, const char *repository, const char *digest,
-                     const PrivateKey *key, GError **error)
+                     const PrivateKey *key, const json_t *annotations, GError **error)
 {
-    g_autofree char *payload = simple_signing_format(repository, digest);
+    g_autofree char *payload = simple_signing_format(repository, digest, annotations);
     size_t length;
     g_autofree uint8_t *signature = private_key_sign(key, payload, strlen(payload), &length, error);
     if (signature == NULL)
         return false;
     g_autofree char *encoded = base64_encode(signature, length);
-    g_autoptr(json_t) annotations = json_pack("{s:s}", SIMPLE_SIGNING_ANNOTATION, encoded);
+    g_autoptr(json_t) of_layer = json_pack("{s:s}", SIMPLE_SIGNING_ANNOTATION, encoded);
     ReferrerSpec layer = {.artifact_type = SIMPLE_SIGNING_MEDIA_TYPE,
                           .blob = payload,
                           .length = strlen(payload),
-                          .annotations = annotations};
+                          .annotations = of_layer};
     return cosign_tag_append(store, repository, digest, "sig", &layer, error);
 }
 
 bool signer_sign_image_as(ContentStore *store, State *state, const char *repository,
-                          const char *digest, const char *key_path, SignatureForms forms,
-                          GError **error)
+                          const char *digest, const SignatureSpec *spec, GError **error)
 {
     g_autoptr(PrivateKey) owned = NULL;
-    const PrivateKey *key = choose_key(state, key_path, &owned, error);
+    const PrivateKey *key = choose_key(state, spec->key_path, &owned, error);
     if (key == NULL)
         return false;
     g_autoptr(PublicKey) public_key = private_key_public(key);
     g_autoptr(GPtrArray) present = verification_run(store, repository, digest, public_key, error);
     if (present == NULL)
         return false;
+    unsigned forms = spec->forms != 0 ? spec->forms : SIGNATURE_BUNDLE | SIGNATURE_TAG;
+    const json_t *annotations = spec->annotations;
     /* The image itself must be visible where its signatures are. */
     return image_link(store, repository, digest, error) &&
-           ((forms & SIGNATURE_BUNDLE) == 0 || has_form(present, "bundle") ||
-            sign_bundle(store, repository, digest, key, error)) &&
-           ((forms & SIGNATURE_TAG) == 0 || has_form(present, "tag") ||
-            sign_tag(store, repository, digest, key, error));
+           ((forms & SIGNATURE_BUNDLE) == 0 || is_signed(present, "bundle", annotations) ||
+            sign_bundle(store, repository, digest, key, annotations, error)) &&
+           ((forms & SIGNATURE_TAG) == 0 || is_signed(present, "tag", annotations) ||
+            sign_tag(store, repository, digest, key, annotations, error));
 }
 
 bool signer_sign_image(ContentStore *store, State *state, const char *repository,
                        const char *digest, const char *key_path, GError **error)
 {
-    return signer_sign_image_as(store, state, repository, digest, key_path,
-                                SIGNATURE_BUNDLE | SIGNATURE_TAG, error);
+    SignatureSpec spec = {.key_path = key_path};
+    return signer_sign_image_as(store, state, repository, digest, &spec, error);
 }
 
 static void deny(const GPtrArray *candidates, const char *what, const char *digest, GError **error)
@@ -152,7 +157,8 @@ char *signer_attest(ContentStore *store, State *state, const char *repository, c
     g_autoptr(GPtrArray) present = verification_run(store, repository, digest, public_key, error);
     if (present == NULL || !image_link(store, repository, digest, error))
         return NULL;
-    g_autofree char *statement = intoto_statement_format(repository, digest, predicate_type, taken);
+    g_autofree char *statement =
+        intoto_statement_format(repository, digest, NULL, predicate_type, taken);
     char *same = find_same(present, statement);
     if (same != NULL)
         return same;

@@ -26,10 +26,16 @@ typedef enum {
     SIGNATURE_TAG = 2,    /* cosign 2: the tag sha256-HEX.sig */
 } SignatureForms;
 
-/* The same in the chosen forms only. A form the key has signed in already is left as it is. */
+typedef struct {
+    const char *key_path;      /* NULL: the engine's */
+    SignatureForms forms;      /* 0: both */
+    const json_t *annotations; /* what the signature says beside the digest: strings; may be NULL */
+} SignatureSpec;
+
+/* The same as SPEC asks. What the key has signed in that form with these annotations already is
+ * left as it is. */
 bool signer_sign_image_as(ContentStore *store, State *state, const char *repository,
-                          const char *digest, const char *key_path, SignatureForms forms,
-                          GError **error);
+                          const char *digest, const SignatureSpec *spec, GError **error);
 
 /* Verifies that DIGEST carries a signature by KEY (PEM text). DENIED with what was missing. */
 bool signer_verify_image(ContentStore *store, const char *repository, const char *digest,

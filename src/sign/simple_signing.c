@@ -6,11 +6,12 @@
 
 #define TYPE "cosign container image signature"
 
-char *simple_signing_format(const char *repository, const char *digest)
+char *simple_signing_format(const char *repository, const char *digest, const json_t *annotations)
 {
-    g_autoptr(json_t) payload =
-        json_pack("{s:{s:{s:s}, s:{s:s}, s:s}, s:n}", "critical", "identity", "docker-reference",
-                  repository, "image", "docker-manifest-digest", digest, "type", TYPE, "optional");
+    json_t *optional = annotations != NULL ? json_deep_copy(annotations) : json_null();
+    g_autoptr(json_t) payload = json_pack(
+        "{s:{s:{s:s}, s:{s:s}, s:s}, s:o}", "critical", "identity", "docker-reference", repository,
+        "image", "docker-manifest-digest", digest, "type", TYPE, "optional", optional);
     return json_compact(payload);
 }
 

@@ -8,8 +8,8 @@
 #define SIMPLE_SIGNING_MEDIA_TYPE "application/vnd.dev.cosign.simplesigning.v1+json"
 #define SIMPLE_SIGNING_ANNOTATION "dev.cosignproject.cosign/signature"
 
-/* The payload, in the order of cosign's. */
-char *simple_signing_format(const char *repository, const char *digest);
+/* The payload, in the order of cosign's. ANNOTATIONS may be NULL. */
+char *simple_signing_format(const char *repository, const char *digest, const json_t *annotations);
 
 /* The payload of LENGTH bytes is signed by KEY with SIGNATURE (base64) and names DIGEST. Gives the
  * payload as JSON; INVALID or DENIED say what is wrong. */

@@ -126,6 +126,17 @@ GPtrArray *verification_run(ContentStore *store, const char *repository, const c
     return g_steal_pointer(&candidates);
 }
 
+const json_t *candidate_annotations(const Candidate *candidate)
+{
+    const json_t *said;
+    if (candidate->predicate_type == NULL)
+        said = json_object_get(candidate->document, "optional");
+    else
+        said = json_object_get(json_array_get(json_object_get(candidate->document, "subject"), 0),
+                               "annotations");
+    return json_is_object(said) ? said : NULL;
+}
+
 const Candidate *verification_find_signature(const GPtrArray *candidates)
 {
     for (guint i = 0; i < candidates->len; i++) {

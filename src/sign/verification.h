@@ -24,6 +24,9 @@ typedef struct {
 GPtrArray *verification_run(ContentStore *store, const char *repository, const char *digest,
                             const PublicKey *key, GError **error);
 
+/* What a verified candidate says beside the digest: an object or NULL; borrowed. */
+const json_t *candidate_annotations(const Candidate *candidate);
+
 /* The first verified signature, or attestation of PREDICATE_TYPE; NULL when there is none. */
 const Candidate *verification_find_signature(const GPtrArray *candidates);
 const Candidate *verification_find_attestation(const GPtrArray *candidates,

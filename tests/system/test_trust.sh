@@ -105,6 +105,10 @@ expect 0 "verify" slipway verify registry.local/orders:v1
 [ "$(python3 -c 'import json;print(len(json.load(open("out"))))')" = 2 ]
 ok $? "both forms are found"
 expect 1 "not with another key" slipway verify --key cosign.pub registry.local/orders:v1
+expect 0 "sign with an annotation" slipway sign -a who=ana -a why=release registry.local/orders:v2
+expect 0 "which is verified" slipway verify -a who=ana registry.local/orders:v2
+expect 1 "another value is not" slipway verify -a who=bo registry.local/orders:v2
+expect 2 "an annotation without a value is wrong use" slipway verify -a who registry.local/orders:v2
 expect 0 "sign with a key of one's own" slipway sign --key cosign.key --format tag registry.local/orders:v1
 expect 0 "verify with it" slipway verify --key cosign.pub registry.local/orders:v1
 COSIGN_PASSWORD=wrong expect 1 "not with a wrong password" slipway sign --key cosign.key registry.local/orders:v2

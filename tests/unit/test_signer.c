@@ -85,9 +85,10 @@ static void test_sign(Fixture *f, const void *data)
     g_assert_false(verify(f, f->digest, &error));
     g_assert_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED);
     g_clear_error(&error);
+    SignatureSpec spec = {.forms = forms[i].forms};
     for (int times = 0; times < 2; times++) { /* the second adds nothing */
-        g_assert_true(signer_sign_image_as(f->store, f->state, REPOSITORY, f->digest, NULL,
-                                           forms[i].forms, &error));
+        g_assert_true(
+            signer_sign_image_as(f->store, f->state, REPOSITORY, f->digest, &spec, &error));
         g_assert_no_error(error);
         g_assert_cmpuint(count(f), ==, forms[i].candidates);
     }
@@ -184,7 +185,7 @@ static void test_foreign(Fixture *f, const void *data)
     f->public_key = public_key_format_pem(public_key);
     g_autoptr(json_t) nothing = json_object();
     g_autofree char *about_other =
-        intoto_statement_format(NULL, f->other, COSIGN_SIGN_TYPE, nothing);
+        intoto_statement_format(NULL, f->other, NULL, COSIGN_SIGN_TYPE, nothing);
     g_autofree char *bundle = bundle_sign(about_other, key, &error);
     put_bundle(f, bundle);
     put_bundle(f, "not json");
@@ -203,7 +204,8 @@ static void test_foreign(Fixture *f, const void *data)
     g_assert_cmpuint(count(f), ==, 6);
 
     /* None of them hides a good one. */
-    g_autofree char *good = intoto_statement_format(NULL, f->digest, COSIGN_SIGN_TYPE, nothing);
+    g_autofree char *good =
+        intoto_statement_format(NULL, f->digest, NULL, COSIGN_SIGN_TYPE, nothing);
     g_autofree char *good_bundle = bundle_sign(good, key, &error);
     put_bundle(f, good_bundle);
     g_assert_true(verify(f, f->digest, &error));
@@ -217,7 +219,8 @@ static void test_altered(void)
     g_autoptr(PublicKey) public_key = private_key_public(key);
     const char *digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     g_autoptr(json_t) nothing = json_object();
-    g_autofree char *statement = intoto_statement_format("n", digest, COSIGN_SIGN_TYPE, nothing);
+    g_autofree char *statement =
+        intoto_statement_format("n", digest, NULL, COSIGN_SIGN_TYPE, nothing);
     g_autofree char *bundle = bundle_sign(statement, key, NULL);
     const char *from = strstr(bundle, "dsseEnvelope");
     size_t accepted = 0, tried = 0;
