@@ -122,7 +122,7 @@ struct Job {
     int steps;                       /* numbered for their logs */
     bool failed;
     gint64 deadline; /* monotonic µs; 0: none */
-    bool timed_out;
+    bool timed_out, cancel_seen;
 };
 
 /* A post step: runs when the job ends. */
@@ -178,7 +178,8 @@ typedef struct {
     int log_fd;
     char *stop_token; /* after stop-commands */
     unsigned annotations[3];
-    bool timed_out;
+    bool late; /* began after the cancel: its end is its own */
+    bool timed_out, cancelled;
 } StepRun;
 
 /* Runs ARGV as this step would: environment, command files, masks. */

@@ -13,6 +13,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define CANCEL_MINUTES 5
+
 static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* -- contexts --------------------------------------------------------------------------------- */
@@ -233,7 +235,7 @@ bool step_execute(StepRun *run, const char *const *argv, const char *folder, GHa
         .environment = (const char *const *) list,
         .folder = folder,
         .timeout_ms = time_left(run, &of_job),
-        .cancelled = &job->row->cancelled,
+        .cancelled = run->late ? NULL : &job->row->cancelled,
         .output = feed_output,
         .user = run->output,
     };
@@ -242,6 +244,7 @@ bool step_execute(StepRun *run, const char *const *argv, const char *folder, GHa
         return false;
     output_flush(run->output);
     *status = result.status;
+    run->cancelled = run->cancelled || result.cancelled;
     run->timed_out = result.timed_out && !of_job;
     job->timed_out = job->timed_out || (result.timed_out && of_job);
     if (result.out_of_memory)
@@ -347,11 +350,11 @@ static bool run_script(StepRun *run, GError **error)
     int status;
     if (!step_execute(run, (const char *const *) argv, folder, NULL, &status, error))
         return false;
-    if (status == 0 && !job->row->cancelled)
+    if (status == 0 && !run->cancelled)
         return true;
     g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
-                job->row->cancelled ? "The operation was canceled."
-                                    : "Process completed with exit code %d.",
+                run->cancelled ? "The operation was canceled."
+                               : "Process completed with exit code %d.",
                 status);
     return false;
 }
@@ -443,7 +446,7 @@ static Result perform(StepRun *run, bool *continue_on_error)
     bool fine = read_limits(run, continue_on_error, &error) && run_kind(run, &error);
     if (!fine) {
         step_log(run, "Error: %s", error->message);
-        if (!job->row->cancelled)
+        if (!run->cancelled)
             engine_finding(job->engine, *continue_on_error ? SEVERITY_WARNING : SEVERITY_ERROR,
                            "step", job->engine->pipeline->file, run->step->line, run->step->column,
                            error->message);
@@ -451,7 +454,7 @@ static Result perform(StepRun *run, bool *continue_on_error)
     output_free(g_steal_pointer(&run->output));
     if (fine)
         return RESULT_SUCCESS;
-    return job->row->cancelled ? RESULT_CANCELLED : RESULT_FAILURE;
+    return run->cancelled ? RESULT_CANCELLED : RESULT_FAILURE;
 }
 
 static void announce(const StepRun *run, const char *type, const char *result, gint64 since)
@@ -465,11 +468,31 @@ static void announce(const StepRun *run, const char *type, const char *result, g
     engine_event(job->engine, type, fields);
 }
 
+/* What still runs after a cancel has CANCEL_MINUTES, or the job's own figure, together. */
+static void bound_cancelled(Job *job)
+{
+    if (!job->row->cancelled || job->cancel_seen)
+        return;
+    job->cancel_seen = true;
+    g_autoptr(ExprValue) contexts = row_contexts(job->row);
+    ExprScope scope = {contexts, evaluation_functions, &job->state};
+    double minutes;
+    if (!evaluate_number(job->job->cancel_timeout_minutes, &scope, CANCEL_MINUTES, &minutes, NULL))
+        minutes = CANCEL_MINUTES;
+    gint64 end = g_get_monotonic_time() + (gint64) (CLAMP(minutes, 0, 10000) * 60e6);
+    job->deadline = job->deadline > 0 ? MIN(job->deadline, end) : end;
+}
+
 static void run_step(Scope *scope, const PipelineStep *step)
 {
     Job *job = scope->job;
-    StepRun run = {.scope = scope, .step = step, .outputs = expr_object(), .log_fd = -1};
+    StepRun run = {.scope = scope,
+                   .step = step,
+                   .outputs = expr_object(),
+                   .log_fd = -1,
+                   .late = job->row->cancelled};
     g_autoptr(GError) error = NULL;
+    bound_cancelled(job);
     set_status(scope);
     g_autoptr(ExprValue) before = scope_contexts(scope, NULL);
     ExprScope names = {before, evaluation_functions, &job->state};
