@@ -28,9 +28,10 @@ static const char *layer; /* the busybox root */
 /* -- a root ----------------------------------------------------------------------------------- */
 
 static const char *const applets[] = {
-    "cat",  "chmod", "cp",    "dd",    "echo",  "env",  "grep", "hostname", "id",    "ip",
-    "kill", "ls",    "mkdir", "mknod", "mount", "mv",   "nc",   "ps",       "rm",    "rmdir",
-    "sh",   "sleep", "stat",  "tail",  "touch", "true", "head", "unshare",  "umask", "wc",
+    "cat",   "chmod", "cp",   "dd",      "echo",  "env",     "grep",  "hostname",
+    "id",    "ip",    "kill", "ls",      "mkdir", "mknod",   "mount", "mv",
+    "nc",    "ps",    "rm",   "rmdir",   "sh",    "sleep",   "stat",  "tail",
+    "touch", "true",  "head", "unshare", "umask", "timeout", "wc",
 };
 
 static bool needs_no_loader(const char *bytes, size_t length)
@@ -856,6 +857,32 @@ static void test_slirp(void)
     g_assert_cmpstr(output, ==, "lo\ntap0\n2\nnameserver 10.0.2.3\n");
 }
 
+/* What listens on this machine's loopback is not for those inside. */
+static void test_slirp_keeps_loopback_shut(void)
+{
+    g_autofree char *program = g_find_program_in_path("slirp4netns");
+    if (program == NULL || access("/dev/net/tun", R_OK | W_OK) < 0) {
+        g_test_skip(program == NULL ? "no slirp4netns" : "/dev/net/tun may not be opened");
+        return;
+    }
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    g_assert_cmpint(bind(listener, (struct sockaddr *) &address, length), ==, 0);
+    g_assert_cmpint(listen(listener, 1), ==, 0);
+    g_assert_cmpint(getsockname(listener, (struct sockaddr *) &address, &length), ==, 0);
+    g_autofree char *script = g_strdup_printf(
+        "timeout 2 nc -w 1 10.0.2.2 %d </dev/null 2>/dev/null", ntohs(address.sin_port));
+    Setup setup;
+    setup_init(&setup, script);
+    setup.spec.network = SANDBOX_NETWORK_SLIRP;
+    int status;
+    g_autofree char *output = run(&setup, &status);
+    struct pollfd arrived = {.fd = listener, .events = POLLIN};
+    g_assert_cmpint(poll(&arrived, 1, 0), ==, 0);
+    close(listener);
+}
+
 static double cpu_ms(void)
 {
     struct rusage own, children;
@@ -922,6 +949,7 @@ static void add_tests(void)
     g_test_add_func("/sandbox/parent-dies", test_parent_dies);
     g_test_add_func("/sandbox/no-descriptor-stays", test_no_descriptor_stays);
     g_test_add_func("/sandbox/slirp", test_slirp);
+    g_test_add_func("/sandbox/slirp-keeps-loopback-shut", test_slirp_keeps_loopback_shut);
     g_test_add_func("/sandbox/cost", test_cost);
 }
 
