@@ -43,7 +43,8 @@ static bool scan_secrets(const ScanTarget *target, GPtrArray *findings, GError *
 }
 
 /* Without a database all packages are gaps, which the report says; a damaged one is an error. */
-static bool scan_vulnerabilities(const ScanTarget *target, GPtrArray *findings, GError **error)
+static bool scan_vulnerabilities(const ScanTarget *target, GPtrArray *findings, bool *covered,
+                                 GError **error)
 {
     g_autoptr(Inventory) inventory = scan_target_inventory(target, error);
     if (inventory == NULL)
@@ -57,6 +58,7 @@ static bool scan_vulnerabilities(const ScanTarget *target, GPtrArray *findings, 
     }
     g_autoptr(AdvisoryMatch) match = advisory_match(database, inventory);
     advisory_report_gaps(match, findings);
+    *covered = match->gaps->len == 0;
     fprintf(stderr, "slipway scan: %u packages found, %zu judged\n", inventory->packages->len,
             match->packages);
     g_ptr_array_extend_and_steal(findings, g_steal_pointer(&match->findings));
@@ -73,20 +75,26 @@ static bool apply_ignores(const ScanTarget *target, GPtrArray *findings, GError 
 
 static int run(int argc, char **argv, GError **error)
 {
-    g_autofree char *only = NULL, *fail_on = NULL, *format_name = NULL;
-    const GOptionEntry entries[] = {{"only", 0, 0, G_OPTION_ARG_STRING, &only,
-                                     "what to look for: secrets,vulns (default: both)", "KINDS"},
-                                    {"fail-on", 0, 0, G_OPTION_ARG_STRING, &fail_on,
-                                     "lowest severity that ends with status 1 (default: any)",
-                                     "SEVERITY"},
-                                    {"format", 0, 0, G_OPTION_ARG_STRING, &format_name,
-                                     "text (default), json or sarif", "FORMAT"},
-                                    {NULL}};
+    g_autofree char *only = NULL, *fail_on = NULL, *format_name = NULL, *uncovered = NULL;
+    const GOptionEntry entries[] = {
+        {"only", 0, 0, G_OPTION_ARG_STRING, &only,
+         "what to look for: secrets,vulns (default: both)", "KINDS"},
+        {"fail-on", 0, 0, G_OPTION_ARG_STRING, &fail_on,
+         "lowest severity that ends with status 1 (default: any)", "SEVERITY"},
+        {"uncovered", 0, 0, G_OPTION_ARG_STRING, &uncovered,
+         "packages that could not be judged end with status 1 (deny, the default) or not (allow)",
+         "RULE"},
+        {"format", 0, 0, G_OPTION_ARG_STRING, &format_name, "text (default), json or sarif",
+         "FORMAT"},
+        {NULL}};
     if (!command_parse(&command_scan, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2)
         return command_usage_error(
             error, "one TARGET is needed: dir:PATH, oci:DIR, docker-archive:FILE or an image");
+    bool allow_uncovered = g_strcmp0(uncovered, "allow") == 0;
+    if (uncovered != NULL && !allow_uncovered && strcmp(uncovered, "deny") != 0)
+        return command_usage_error(error, "--uncovered '%s': deny or allow", uncovered);
     ReportFormat format = REPORT_TEXT;
     Severity threshold = SEVERITY_UNKNOWN;
     ScanKinds kinds = {0};
@@ -101,14 +109,17 @@ static int run(int argc, char **argv, GError **error)
     if (!scan_target_open(argv[1], &target, error))
         return EXIT_STATUS_NO;
     g_autoptr(GPtrArray) findings = findings_new();
+    bool covered = true;
     if (kinds.secrets && !scan_secrets(&target, findings, error))
         return EXIT_STATUS_NO;
-    if (kinds.vulnerabilities && !scan_vulnerabilities(&target, findings, error))
+    if (kinds.vulnerabilities && !scan_vulnerabilities(&target, findings, &covered, error))
         return EXIT_STATUS_NO;
     if (!apply_ignores(&target, findings, error))
         return EXIT_STATUS_NO;
     report_write(stdout, format, "slipway scan", findings);
-    return report_count(findings, threshold) > 0 ? EXIT_STATUS_NO : EXIT_STATUS_DONE;
+    /* What could not be judged is no clean result, whatever the threshold. */
+    bool failed = report_count(findings, threshold) > 0 || (!covered && !allow_uncovered);
+    return failed ? EXIT_STATUS_NO : EXIT_STATUS_DONE;
 }
 
 const Command command_scan = {

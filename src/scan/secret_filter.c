@@ -93,11 +93,44 @@ static bool has_digit(const char *text, size_t length)
     return false;
 }
 
+/* Words put together are a name of the program's: RandomAccessIterator2, column_name16. The letters
+ * of a secret change case or meet a digit every two or three. */
+#define NAME_DIGITS_MAX 4
+#define NAME_WORD_LENGTH 5
+
+static bool is_program_name(const char *text, size_t length)
+{
+    size_t letters = 0, words = 0, digits = 0;
+    bool constant = true;
+    for (size_t i = 0; i < length; i++) {
+        bool letter = g_ascii_isalpha(text[i]);
+        bool first = i == 0 || !g_ascii_isalpha(text[i - 1]) ||
+                     (g_ascii_isupper(text[i]) && g_ascii_islower(text[i - 1]));
+        letters += letter;
+        words += letter && first;
+        digits += g_ascii_isdigit(text[i]);
+        constant =
+            constant && (g_ascii_isupper(text[i]) || g_ascii_isdigit(text[i]) || text[i] == '_');
+    }
+    if (constant && memchr(text, '_', length) != NULL)
+        return true; /* NL80211_KCK_EXT_LEN */
+    return digits <= NAME_DIGITS_MAX && words > 0 && letters >= words * NAME_WORD_LENGTH;
+}
+
+/* After a comma or `||` only what stands in quotes is a literal. */
+static bool is_bare_operand(const char *name, size_t length)
+{
+    bool operand = memchr(name, ',', length) != NULL || memmem(name, length, "||", 2) != NULL;
+    return operand && memchr(name, '"', length) == NULL && memchr(name, '\'', length) == NULL &&
+           memchr(name, '`', length) == NULL;
+}
+
 /* What a rule without a form of its own asks beyond entropy. */
 static bool generic_counts(const char *secret, size_t length, const char *name, size_t name_length)
 {
     static pcre2_code *name_pattern, *uuid_pattern;
     return has_digit(secret, length) && !has_stopword(secret, length) &&
+           !is_program_name(secret, length) && !is_bare_operand(name, name_length) &&
            !matches(&name_pattern, harmless_name, name, name_length) &&
            !matches(&uuid_pattern, uuid, secret, length);
 }
