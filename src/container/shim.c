@@ -39,6 +39,7 @@ typedef struct {
     UnitSpecCopy *copy;
     SecretMount *secrets;
     LogWriter *log;
+    bool log_failing;
     int pipes[LOG_STREAMS]; /* reading ends of the unit's stdout and stderr; -1: closed */
 
     GMutex mutex; /* guards all below */
@@ -47,6 +48,7 @@ typedef struct {
     int users;        /* control threads that use SANDBOX */
     UnitStatus status;
     bool stopping;
+    bool over; /* EXITED, and the file says so */
     int exit_status;
     bool out_of_memory;
     int64_t started_at, ended_at; /* wall clock, ns */
@@ -91,15 +93,25 @@ static json_t *format_state(const Shim *shim)
                      (json_int_t) shim->ended_at, "restarts", shim->restarts);
 }
 
-static bool write_state(Shim *shim, GError **error)
+/* A full disk is no reason to end a service: what cannot be written is said in shim.log, and the
+ * socket still tells the truth. */
+static void write_state(Shim *shim)
 {
     g_mutex_lock(&shim->mutex);
     g_autoptr(json_t) state = format_state(shim);
-    g_cond_broadcast(&shim->changed);
+    bool over = shim->status == UNIT_EXITED;
     g_mutex_unlock(&shim->mutex);
+
     g_autofree char *text = json_compact(state);
     g_autofree char *path = g_build_filename(shim->folder, "state.json", NULL);
-    return file_write_atomic(AT_FDCWD, path, text, -1, 0600, error);
+    g_autoptr(GError) problem = NULL;
+    if (!file_write_atomic(AT_FDCWD, path, text, -1, 0600, &problem))
+        g_printerr("state: %s\n", problem->message);
+
+    g_mutex_lock(&shim->mutex);
+    shim->over = over;
+    g_cond_broadcast(&shim->changed);
+    g_mutex_unlock(&shim->mutex);
 }
 
 static bool has_mount(const UnitSpec *spec, const char *target)
@@ -195,32 +207,48 @@ static bool start_unit(Shim *shim, GError **error)
     shim->begun_us = g_get_monotonic_time();
     shim->restart_us = NEVER;
     g_mutex_unlock(&shim->mutex);
-    return write_state(shim, error);
+    write_state(shim);
+    return true;
+}
+
+/* Says once for each row of failures that lines of the log are lost. */
+static void note_log(Shim *shim, bool ok, const GError *problem)
+{
+    if (!ok && !shim->log_failing)
+        g_printerr("log: %s\n", problem->message);
+    shim->log_failing = !ok;
+}
+
+static void feed_log(Shim *shim, LogStream stream, const char *bytes, size_t length)
+{
+    g_autoptr(GError) problem = NULL;
+    bool ok = log_writer_feed(shim->log, stream, bytes, length, &problem);
+    note_log(shim, ok, problem);
 }
 
 /* Reads what STREAM has, at most one buffer; closes it at its end. */
-static bool read_log(Shim *shim, LogStream stream, GError **error)
+static void read_log(Shim *shim, LogStream stream)
 {
     char bytes[65536];
     ssize_t n = read(shim->pipes[stream], bytes, sizeof bytes);
     if (n > 0)
-        return log_writer_feed(shim->log, stream, bytes, (size_t) n, error);
-    if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        feed_log(shim, stream, bytes, (size_t) n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         close(steal_fd(&shim->pipes[stream]));
-    return true;
 }
 
 /* All that the ended unit left in its pipes. */
-static bool finish_log(Shim *shim, GError **error)
+static void finish_log(Shim *shim)
 {
     for (int i = 0; i < LOG_STREAMS; i++) {
         if (shim->pipes[i] >= 0)
             fcntl(shim->pipes[i], F_SETFL, 0);
         while (shim->pipes[i] >= 0)
-            if (!read_log(shim, (LogStream) i, error))
-                return false;
+            read_log(shim, (LogStream) i);
     }
-    return log_writer_flush(shim->log, error);
+    g_autoptr(GError) problem = NULL;
+    bool ok = log_writer_flush(shim->log, &problem);
+    note_log(shim, ok, problem);
 }
 
 static void free_sandbox(Shim *shim)
@@ -252,39 +280,37 @@ static void plan_restart(Shim *shim)
     g_mutex_unlock(&shim->mutex);
 }
 
-static bool end_unit(Shim *shim, GError **error)
+static void end_unit(Shim *shim)
 {
     int status = 0;
-    if (!sandbox_wait(shim->sandbox, 0, &status, error))
-        return error == NULL || *error == NULL;
+    if (!sandbox_wait(shim->sandbox, 0, &status, NULL))
+        return;
     bool out_of_memory = sandbox_was_out_of_memory(shim->sandbox);
     free_sandbox(shim);
-    if (!finish_log(shim, error))
-        return false;
+    finish_log(shim);
     g_mutex_lock(&shim->mutex);
     shim->exit_status = status;
     shim->out_of_memory = out_of_memory;
     shim->ended_at = clock_now_ns();
     g_mutex_unlock(&shim->mutex);
     plan_restart(shim);
-    return write_state(shim, error);
+    write_state(shim);
 }
 
 /* A start that fails later on counts as a run that ended at once. */
-static bool restart_unit(Shim *shim, GError **error)
+static void restart_unit(Shim *shim)
 {
     g_autoptr(GError) problem = NULL;
     if (start_unit(shim, &problem))
-        return true;
+        return;
     g_autofree char *line = g_strdup_printf("slipway: restart: %s\n", problem->message);
-    if (!log_writer_feed(shim->log, LOG_STDERR, line, strlen(line), error))
-        return false;
+    feed_log(shim, LOG_STDERR, line, strlen(line));
     shim->begun_us = g_get_monotonic_time();
     plan_restart(shim);
-    return write_state(shim, error);
+    write_state(shim);
 }
 
-static bool begin_stop(Shim *shim, GError **error)
+static void begin_stop(Shim *shim)
 {
     const UnitSpec *spec = &shim->copy->spec;
     g_mutex_lock(&shim->mutex);
@@ -296,10 +322,9 @@ static bool begin_stop(Shim *shim, GError **error)
         shim->kill_us = g_get_monotonic_time() + spec->stop_grace_ms * INT64_C(1000);
     g_mutex_unlock(&shim->mutex);
     if (waiting)
-        return write_state(shim, error);
-    if (begin)
+        write_state(shim);
+    else if (begin)
         sandbox_signal(shim->sandbox, spec->stop_signal, NULL);
-    return true;
 }
 
 static int next_timeout(const Shim *shim)
@@ -310,7 +335,7 @@ static int next_timeout(const Shim *shim)
     return (int) CLAMP((next - g_get_monotonic_time() + 999) / 1000, 0, 60000);
 }
 
-static bool run_step(Shim *shim, GError **error)
+static void run_step(Shim *shim)
 {
     struct pollfd waiting[] = {
         {shim->pipes[LOG_STDOUT], POLLIN, 0},
@@ -318,28 +343,26 @@ static bool run_step(Shim *shim, GError **error)
         {shim->sandbox != NULL ? sandbox_pidfd(shim->sandbox) : -1, POLLIN, 0},
         {wake_fd, POLLIN, 0},
     };
-    if (poll(waiting, G_N_ELEMENTS(waiting), next_timeout(shim)) < 0 && errno != EINTR)
-        return error_set_errno(error, errno, "wait for", shim->copy->spec.id);
+    if (poll(waiting, G_N_ELEMENTS(waiting), next_timeout(shim)) < 0)
+        return; /* a signal: look again */
     uint64_t many;
-    if (waiting[3].revents != 0 && read(wake_fd, &many, sizeof many) < 0 && errno != EAGAIN)
-        return error_set_errno(error, errno, "read", "wake-up");
+    if (waiting[3].revents != 0 && read(wake_fd, &many, sizeof many) < 0)
+        g_printerr("wake-up: %s\n", g_strerror(errno));
     for (int i = 0; i < LOG_STREAMS; i++)
-        if (waiting[i].revents != 0 && !read_log(shim, (LogStream) i, error))
-            return false;
-    if (waiting[2].revents != 0 && !end_unit(shim, error))
-        return false;
+        if (waiting[i].revents != 0)
+            read_log(shim, (LogStream) i);
+    if (waiting[2].revents != 0)
+        end_unit(shim);
 
     g_mutex_lock(&shim->mutex);
     shim->stopping |= told_to_stop != 0;
     g_mutex_unlock(&shim->mutex);
-    if (!begin_stop(shim, error))
-        return false;
+    begin_stop(shim);
     int64_t now = g_get_monotonic_time();
     if (shim->sandbox != NULL && now >= shim->kill_us)
         sandbox_signal(shim->sandbox, SIGKILL, NULL);
     if (shim->status == UNIT_STARTING && now >= shim->restart_us)
-        return restart_unit(shim, error);
-    return true;
+        restart_unit(shim);
 }
 
 /* The sandbox, kept from being freed until release_sandbox; NULL when nothing runs. */
@@ -427,10 +450,10 @@ static json_t *answer_wait(Shim *shim, int64_t timeout_ms, GError **error)
     int64_t deadline = timeout_ms < 0 ? NEVER : g_get_monotonic_time() + timeout_ms * 1000;
     json_t *state = NULL;
     g_mutex_lock(&shim->mutex);
-    while (shim->status != UNIT_EXITED)
+    while (!shim->over)
         if (!g_cond_wait_until(&shim->changed, &shim->mutex, deadline))
             break;
-    if (shim->status == UNIT_EXITED)
+    if (shim->over)
         state = format_state(shim);
     g_mutex_unlock(&shim->mutex);
     if (state == NULL)
@@ -560,7 +583,6 @@ bool shim_run(const char *folder, int taken_ready, GError **error)
         return false;
     }
     while (shim->status != UNIT_EXITED)
-        if (!run_step(shim, error))
-            return false;
+        run_step(shim);
     return true;
 }

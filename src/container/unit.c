@@ -449,8 +449,6 @@ static bool await_end(UnitManager *manager, const char *id, int timeout_ms, char
         call_unit(manager, id, json_pack("{s:s, s:i}", "op", "wait", "timeout_ms", timeout_ms),
                   timeout_ms < 0 ? -1 : timeout_ms + CALL_MS, NULL, &problem);
     g_autofree char *folder = unit_folder(manager, id);
-    if (answer == NULL)
-        await_shim_end(folder);
     g_autoptr(Unit) unit = read_unit(folder, id, NULL);
     if (unit->status == UNIT_EXITED) {
         *status = unit->exit_status;

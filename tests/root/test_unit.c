@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -283,6 +284,41 @@ static void test_run_once(void)
     g_assert_null(unit_get(manager, "once", NULL));
 }
 
+/* Neither the unit nor its restart needs the disk that its log and state would go to. */
+static void test_full_disk(void)
+{
+    g_autofree char *small = g_build_filename(scratch, "small", NULL);
+    g_assert_cmpint(g_mkdir(small, 0700), ==, 0);
+    g_assert_cmpint(mount("tmpfs", small, "tmpfs", 0, "size=1m"), ==, 0);
+    UnitManager *whole = manager;
+    g_autoptr(GError) error = NULL;
+    manager = unit_manager_open_folder(small, &error);
+    unit_manager_set_program(manager, g_getenv("SLIPWAY_PROGRAM"));
+    UnitSpec spec = make_spec("full");
+    g_assert_true(unit_start(manager, &spec, &error));
+    g_assert_no_error(error);
+
+    g_autofree char *filler = g_build_filename(small, "filler", NULL);
+    int fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    static const char zeros[4096];
+    while (write(fd, zeros, sizeof zeros) > 0)
+        continue;
+    close(fd);
+    g_autoptr(Unit) unit = unit_get(manager, "full", &error);
+    if (unit != NULL && unit->pid > 0)
+        kill(unit->pid, SIGKILL);
+    g_usleep(500000);
+    g_autofree char *hello = get("full", "/");
+    g_assert_cmpstr(hello, ==, "hello\n");
+
+    unlink(filler);
+    g_assert_true(unit_remove(manager, "full", &error));
+    g_assert_no_error(error);
+    unit_manager_free(manager);
+    manager = whole;
+    g_assert_cmpint(umount(small), ==, 0);
+}
+
 static void test_exec(void)
 {
     static const char *const argv[] = {"/service", NULL};
@@ -324,6 +360,7 @@ int main(int argc, char **argv)
     g_test_add_func("/unit/missing-program", test_missing_program);
     g_test_add_func("/unit/lost", test_lost);
     g_test_add_func("/unit/run-once", test_run_once);
+    g_test_add_func("/unit/full-disk", test_full_disk);
     g_test_add_func("/unit/exec", test_exec);
     int status = g_test_run();
     file_remove_tree(AT_FDCWD, scratch, NULL);
