@@ -57,10 +57,11 @@ static void get(Exchange *exchange)
         return;
     int64_t size = 0;
     g_autoptr(GError) error = NULL;
-    bool found = catalog_find_blob(catalog, exchange->endpoint.repository, digest, &size, &error);
     /* Who asks with HEAD will not send it again: it stays a while. */
-    if (found && exchange_is_method(exchange, "HEAD"))
-        found = content_keep(catalog->store, digest, &size);
+    bool found =
+        exchange_is_method(exchange, "HEAD")
+            ? catalog_keep_blob(catalog, exchange->endpoint.repository, digest, &size, &error)
+            : catalog_find_blob(catalog, exchange->endpoint.repository, digest, &size, &error);
     if (error != NULL) {
         problem_answer_error(exchange->request, error);
     } else if (!found) {

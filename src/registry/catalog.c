@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PREFIX REFERENCE_LOCAL_DOMAIN "/"
+#define RENEW_SECONDS 300 /* a row is not written again for what is said within that time */
 #define REFERRERS_BYTES (3 * 1024 * 1024) /* below the limit of a manifest, which clients hold */
 
 Catalog *catalog_open(const char *home, GError **error)
@@ -123,6 +124,36 @@ bool catalog_find_blob(Catalog *catalog, const char *repository, const char *dig
     return is_visible(catalog, name, digest, error) && content_has(catalog->store, digest, size);
 }
 
+bool catalog_keep_blob(Catalog *catalog, const char *repository, const char *digest, int64_t *size,
+                       GError **error)
+{
+    Database *database = catalog->state->database;
+    g_autofree char *name = row_name(repository);
+    g_autoptr(GError) trouble = NULL;
+    g_autoptr(Statement) row = database_prepare(
+        database, &trouble,
+        "SELECT linked_at FROM repository_blob WHERE repository = ? AND digest = ?", "ss", name,
+        digest);
+    if (!first_row(row, &trouble)) {
+        if (trouble == NULL)
+            return is_visible(catalog, name, digest, error) &&
+                   content_keep(catalog->store, digest, size);
+        g_propagate_error(error, g_steal_pointer(&trouble));
+        return false;
+    }
+    int64_t linked_at = statement_integer(row, 0);
+    g_clear_pointer(&row, statement_free);
+    /* A row that prune took in between is not there any more, and the answer is no. */
+    if (linked_at < now() - RENEW_SECONDS &&
+        (!database_run(
+             database, error,
+             "UPDATE repository_blob SET linked_at = ? WHERE repository = ? AND digest = ?", "iss",
+             now(), name, digest) ||
+         database_changes(database) == 0))
+        return false;
+    return content_keep(catalog->store, digest, size);
+}
+
 static bool ensure_repository(Catalog *catalog, const char *name, GError **error)
 {
     return database_run(catalog->state->database, error,
@@ -142,7 +173,9 @@ bool catalog_link_blob(Catalog *catalog, const char *repository, const char *dig
     if (!database_begin(database, error))
         return false;
     if (!ensure_repository(catalog, name, error) ||
-        !database_run(database, error, "INSERT OR IGNORE INTO repository_blob VALUES(?, ?, ?, ?)",
+        !database_run(database, error,
+                      "INSERT INTO repository_blob VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE "
+                      "SET linked_at = excluded.linked_at",
                       "ssii", name, digest, size, now())) {
         database_rollback(database);
         return false;

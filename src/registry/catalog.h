@@ -31,6 +31,10 @@ GPtrArray *catalog_tags(Catalog *catalog, const char *repository, const char *la
 
 bool catalog_find_blob(Catalog *catalog, const char *repository, const char *digest, int64_t *size,
                        GError **error);
+/* catalog_find_blob for one who may push and will not send it again: it stays for
+ * CONTENT_GRACE_SECONDS from about now, needed by a manifest or not. */
+bool catalog_keep_blob(Catalog *catalog, const char *repository, const char *digest, int64_t *size,
+                       GError **error);
 /* Makes DIGEST, which is in the content store, visible in REPOSITORY (which is made). */
 bool catalog_link_blob(Catalog *catalog, const char *repository, const char *digest,
                        GError **error);
