@@ -24,7 +24,9 @@ struct ActionCall {
      * over here and copied on by `execute`: the job's own folders may hold links that lead
      * anywhere and are never written from outside. */
     const char *hand_over, *hand_over_inside;
-    bool post; /* called again at the job's end, because it asked for it */
+    const char *run_folder; /* of this machine; stays when the run has ended */
+    bool job_succeeded;     /* so far */
+    bool post;              /* called again at the job's end, because it asked for it */
 
     /* Filled by the engine; each takes effect as the command file of its name would. */
     void (*log)(ActionCall *call, const char *line);
@@ -34,6 +36,8 @@ struct ActionCall {
     void (*add_mask)(ActionCall *call, const char *value);
     /* Asks to be called again with `post` set when the job ends. */
     void (*ask_post)(ActionCall *call);
+    /* Copies the file PATH (as a step sees it, below RUNNER_TEMP) to TARGET on this machine. */
+    bool (*collect)(ActionCall *call, const char *path, const char *target, GError **error);
     /* Runs ARGV inside the job as a step would; its output is logged, or kept in *OUTPUT. */
     bool (*execute)(ActionCall *call, const char *const *argv, char **output, int *status,
                     GError **error);

@@ -5,8 +5,10 @@
 #include "dialect/github/workflow.h"
 #include "pipeline/engine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* An answer while it runs, and again after the job's steps when it asked for that. */
 typedef struct {
@@ -57,6 +59,28 @@ static bool call_execute(ActionCall *call, const char *const *argv, char **outpu
     return true;
 }
 
+static bool call_collect(ActionCall *call, const char *path, const char *target, GError **error)
+{
+    const Job *job = run_of(call)->scope->job;
+    size_t length = strlen(job->inside);
+    if (strncmp(path, job->inside, length) != 0 || path[length] != '/') {
+        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED, "'%s' is not below '%s'", path,
+                    job->inside);
+        return false;
+    }
+    autofd int from =
+        file_open_beneath(job->work_fd, path + length + 1, O_RDONLY | O_NONBLOCK, 0, error);
+    if (from < 0)
+        return false;
+    autofd int to = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (to < 0)
+        return error_set_errno(error, errno, "write", target);
+    ssize_t n;
+    while ((n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0)) > 0)
+        continue;
+    return n == 0 || error_set_errno(error, errno, "copy", path);
+}
+
 static void answer_free(gpointer data)
 {
     Answer *answer = data;
@@ -86,6 +110,7 @@ static void run_post(Job *job, void *data)
     run.output = output_new(&output);
     answer->run = &run;
     answer->call.post = true;
+    answer->call.job_succeeded = !job->failed && !job->row->cancelled && !job->timed_out;
     g_autoptr(GError) error = NULL;
     if (!answer->action->run(&answer->call, &error)) {
         step_log(&run, "Error: %s", error->message);
@@ -170,6 +195,9 @@ static Answer *answer_new(StepRun *run, const Action *action, const char *name, 
         .add_path = call_add_path,
         .add_mask = call_add_mask,
         .ask_post = call_ask_post,
+        .collect = call_collect,
+        .run_folder = job->engine->folder,
+        .job_succeeded = !job->failed,
         .execute = call_execute,
     };
     return answer;

@@ -204,6 +204,33 @@ jobs:
 Y
 [ $status = 0 ] && says "said hi me" && says "call: twice 2"; ok $? "a composite action and a called file, not committed yet"
 
+cat >artifact.yml <<'Y'
+on: push
+jobs:
+  a:
+    runs-on: x
+    steps:
+      - run: mkdir -p out/sub; echo 1 >"out/a b.txt"; echo 2 >out/sub/two.log; echo h >out/.hidden; ln -s /etc/hostname out/link
+      - uses: actions/upload-artifact@v4
+        with: {name: all, path: "out/\n!out/link"}
+      - uses: actions/cache@v4
+        id: c
+        with: {path: ~/.cache/x, key: "k-1", restore-keys: k-}
+      - run: echo "hit=[${{ steps.c.outputs.cache-hit }}]"; mkdir -p ~/.cache/x; echo kept >>~/.cache/x/f; wc -l <~/.cache/x/f
+  b:
+    needs: a
+    runs-on: x
+    steps:
+      - uses: actions/download-artifact@v4
+        with: {path: dl}
+      - run: find dl -type f | sort | tr '\n' ' '
+      - {uses: actions/download-artifact@v4, with: {name: missing}}
+Y
+run <artifact.yml
+[ $status = 1 ] && says "dl/all/a b.txt dl/all/sub/two.log"; ok $? "an artifact goes from job to job, hidden files left out"
+says "Artifact not found for name: missing"; ok $? "a missing artifact is named"
+says "hit=[]" && says "Cache saved with key: k-1" && run <artifact.yml && says "hit=[true]"; ok $? "a cache goes from run to run"
+
 run <<'Y'
 on: push
 jobs: {a: {runs-on: x, steps: [{uses: nobody/nothing@v1}]}}
