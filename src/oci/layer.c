@@ -201,6 +201,18 @@ static char *layer_folder(ContentStore *store, const ImageLayer *layer, const ch
     return g_build_filename(home, "fs", NULL);
 }
 
+/* overlayfs refuses a folder that stands twice among the lowers; what the lower one of two equal
+ * layers holds, the upper one holds, too. */
+static void drop_equal(GPtrArray *folders, const char *folder)
+{
+    for (guint i = 0; folders->pdata[i] != NULL; i++) {
+        if (g_str_equal(folders->pdata[i], folder)) {
+            g_ptr_array_remove_index(folders, i);
+            return;
+        }
+    }
+}
+
 char **layer_folders(ContentStore *store, const Image *image, GError **error)
 {
     g_autoptr(GPtrArray) folders = g_ptr_array_new_with_free_func(g_free);
@@ -210,6 +222,7 @@ char **layer_folders(ContentStore *store, const Image *image, GError **error)
                                     (const char *const *) folders->pdata, error);
         if (folder == NULL)
             return NULL;
+        drop_equal(folders, folder);
         g_ptr_array_insert(folders, 0, folder);
     }
     return (char **) g_ptr_array_free(g_steal_pointer(&folders), FALSE);

@@ -7,7 +7,8 @@
 #include "oci/image.h"
 
 /* The folders of IMAGE's layers, topmost first (SandboxRoot.layers), unpacking what is not there
- * yet; NULL-terminated. Safe when several processes ask at once. */
+ * yet; NULL-terminated. Of equal layers only the topmost is there. Safe when several processes ask
+ * at once. */
 char **layer_folders(ContentStore *store, const Image *image, GError **error);
 
 typedef struct {
