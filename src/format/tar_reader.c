@@ -7,6 +7,8 @@
 
 /* A PAX header or a GNU long name; xattrs are at most 64 KiB each. */
 #define RECORDS_LIMIT ((int64_t) 1024 * 1024)
+#define TIME_LIMIT ((int64_t) 1 << 60)
+#define DEVICE_LIMIT 07777777 /* seven octal digits */
 #define SIZE_LIMIT ((int64_t) 1 << 50)
 #define XATTR_PREFIX "SCHILY.xattr."
 
@@ -136,11 +138,13 @@ static bool parse_time(const char *text, int64_t *seconds, long *ns)
         return false;
     const char *digits = text + strlen(whole);
     *ns = 0;
-    if (*digits == '\0')
-        return true;
     long unit = 100000000;
-    for (digits++; g_ascii_isdigit(*digits); digits++, unit /= 10)
+    if (*digits == '.')
+        digits++;
+    for (; g_ascii_isdigit(*digits); digits++, unit /= 10)
         *ns += unit * (*digits - '0');
+    if (*seconds < -TIME_LIMIT || *seconds > TIME_LIMIT)
+        return false;
     if (*text == '-' && *ns > 0) {
         *seconds -= 1;
         *ns = 1000000000L - *ns;
@@ -334,6 +338,11 @@ static bool fill_numbers(TarEntry *entry, const TarHeader *header, const Overrid
     entry->size = overrides->has_size ? overrides->size : size;
     if (entry->size < 0 || entry->size > SIZE_LIMIT)
         return fail(error, "size out of range");
+    if (mtime < -TIME_LIMIT || mtime > TIME_LIMIT)
+        return fail(error, "time out of range");
+    if (major_number < 0 || major_number > DEVICE_LIMIT || minor_number < 0 ||
+        minor_number > DEVICE_LIMIT)
+        return fail(error, "device number out of range");
     entry->mtime = overrides->has_mtime ? overrides->mtime : mtime;
     entry->mtime_ns = overrides->has_mtime ? overrides->mtime_ns : 0;
     entry->device_major = (unsigned) major_number;
@@ -351,7 +360,9 @@ static bool fill_entry(TarReader *reader, const TarHeader *header, Overrides *ov
     entry->path = overrides->path != NULL ? g_steal_pointer(&overrides->path) : header_path(header);
     entry->xattrs = g_steal_pointer(&overrides->xattrs);
     size_t length = strlen(entry->path);
-    bool slash = length > 0 && entry->path[length - 1] == '/';
+    if (length == 0)
+        return fail(error, "entry without a name");
+    bool slash = entry->path[length - 1] == '/';
     if (entry->kind == TAR_FILE && slash) /* folders of tars older than POSIX */
         entry->kind = TAR_FOLDER;
     while (length > 1 && entry->path[length - 1] == '/')

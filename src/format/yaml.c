@@ -23,6 +23,7 @@ typedef struct {
 /* A collection that is still being read. */
 typedef struct {
     YamlNode *node;
+    size_t offset;   /* of its beginning in the input */
     GPtrArray *keys; /* mapping */
     GPtrArray *items;
     GHashTable *seen; /* mapping: texts of its scalar keys */
@@ -30,6 +31,8 @@ typedef struct {
 
 typedef struct {
     const char *name;
+    const char *text; /* the input, NUL behind it */
+    size_t length;
     YamlDocument *document;
     GArray *frames;      /* Frame; the innermost is last */
     GHashTable *anchors; /* name → YamlNode *, of this document; keys in the arena */
@@ -71,6 +74,38 @@ static Position position_of(struct fy_event *event, Position before)
     if (behind && at.column > 1)
         at.column--;
     return at;
+}
+
+static bool is_block(struct fy_token *token)
+{
+    enum fy_scalar_style style = fy_token_scalar_style(token);
+    return style == FYSS_LITERAL || style == FYSS_FOLDED;
+}
+
+/* Blanks at the beginning of the line that holds TEXT[AT]. */
+static size_t indentation_at(const char *text, size_t at)
+{
+    while (at > 0 && text[at - 1] != '\n')
+        at--;
+    return strspn(text + at, " ");
+}
+
+/* Content of a block scalar that is not deeper than what holds it is no content, but libfyaml lets
+ * some of it through, and then states more text than it has written. */
+static bool check_block(Builder *builder, struct fy_token *token, Position at)
+{
+    if (builder->frames->len == 0)
+        return true;
+    size_t parent = g_array_index(builder->frames, Frame, builder->frames->len - 1).offset;
+    const char *text = builder->text;
+    size_t start = fy_token_start_mark(token)->input_pos;
+    while (start < builder->length && (text[start] == '\n' || text[start] == '\r'))
+        start++;
+    size_t own = indentation_at(text, MIN(start, builder->length));
+    size_t outer = indentation_at(text, parent);
+    if (own > outer)
+        return true;
+    return fail(builder, at, "the text of a block scalar must be indented deeper than its key");
 }
 
 static const char *copy_token(Builder *builder, struct fy_token *token, size_t *length)
@@ -144,10 +179,13 @@ static YamlNode *new_node(Builder *builder, YamlKind kind, Position at, struct f
 
 static bool on_scalar(Builder *builder, struct fy_event *event, Position at)
 {
+    struct fy_token *value = event->scalar.value;
     YamlNode *node = new_node(builder, YAML_SCALAR, at, event->scalar.anchor, event->scalar.tag);
-    node->text = copy_token(builder, event->scalar.value, &node->length);
-    node->plain =
-        event->scalar.value == NULL || fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN;
+    node->text = copy_token(builder, value, &node->length);
+    bool has_lines = strspn(node->text, "\n") < node->length;
+    if (value != NULL && is_block(value) && has_lines && !check_block(builder, value, at))
+        return false;
+    node->plain = value == NULL || fy_token_scalar_style(value) == FYSS_PLAIN;
     return place(builder, node, at);
 }
 
@@ -162,15 +200,17 @@ static bool on_alias(Builder *builder, struct fy_event *event, Position at)
     return place(builder, target, at);
 }
 
-static bool on_start(Builder *builder, YamlKind kind, Position at, struct fy_token *anchor,
-                     struct fy_token *tag)
+static bool on_start(Builder *builder, YamlKind kind, Position at, struct fy_event *event,
+                     struct fy_token *anchor, struct fy_token *tag)
 {
     if (builder->frames->len == DEPTH_LIMIT)
         return fail(builder, at, "nested deeper than %d levels", DEPTH_LIMIT);
     YamlNode *node = new_node(builder, kind, at, anchor, tag);
     if (!place(builder, node, at))
         return false;
-    Frame frame = {.node = node, .items = g_ptr_array_new()};
+    const struct fy_mark *mark = fy_event_start_mark(event);
+    Frame frame = {
+        .node = node, .offset = mark != NULL ? mark->input_pos : 0, .items = g_ptr_array_new()};
     if (kind == YAML_MAPPING) {
         frame.keys = g_ptr_array_new();
         frame.seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -221,10 +261,10 @@ static bool on_event(Builder *builder, struct fy_event *event)
     case FYET_ALIAS:
         return on_alias(builder, event, at);
     case FYET_SEQUENCE_START:
-        return on_start(builder, YAML_SEQUENCE, at, event->sequence_start.anchor,
+        return on_start(builder, YAML_SEQUENCE, at, event, event->sequence_start.anchor,
                         event->sequence_start.tag);
     case FYET_MAPPING_START:
-        return on_start(builder, YAML_MAPPING, at, event->mapping_start.anchor,
+        return on_start(builder, YAML_MAPPING, at, event, event->mapping_start.anchor,
                         event->mapping_start.tag);
     case FYET_SEQUENCE_END:
     case FYET_MAPPING_END:
@@ -275,18 +315,40 @@ static void report_grammar(Builder *builder, struct fy_diag *diag, const char *t
     fail(builder, at, "%s", first->msg);
 }
 
-/* libfyaml ends its input at a NUL, silently. */
-static bool check_no_nul(Builder *builder, const char *text, size_t length)
+/* libfyaml ends its input at a NUL, silently, and lets some malformed UTF-8 through. */
+static bool check_encoding(Builder *builder, const char *text, size_t length)
 {
-    const char *nul = memchr(text, '\0', length);
-    if (nul == NULL)
+    const char *bad;
+    if (g_utf8_validate_len(text, length, &bad))
         return true;
     Position at = {1, 1};
-    for (const char *c = text; c < nul; c++) {
+    for (const char *c = text; c < bad; c++) {
         at.column = *c == '\n' ? 1 : at.column + 1;
         at.line += *c == '\n';
     }
-    return fail(builder, at, "a NUL byte in the text");
+    return fail(builder, at, *bad == '\0' ? "a NUL byte in the text" : "not UTF-8");
+}
+
+/* A line that begins with the mark of an explicit key ("? a: b") and has a tab behind it makes
+ * libfyaml 0.7.12 free twice, so it does not get to see one. */
+static bool check_explicit_keys(Builder *builder, const char *text, size_t length)
+{
+    const char *end = text + length;
+    int number = 1;
+    for (const char *line = text; line < end; number++) {
+        const char *newline = memchr(line, '\n', (size_t) (end - line));
+        const char *stop = newline != NULL ? newline : end;
+        const char *at = line;
+        while (at < stop && strchr(" \t-:", *at) != NULL)
+            at++;
+        bool is_key = at + 1 < stop && *at == '?' && (at[1] == ' ' || at[1] == '\t');
+        const char *tab = is_key ? memchr(at, '\t', (size_t) (stop - at)) : NULL;
+        if (tab != NULL)
+            return fail(builder, (Position){number, (int) (tab - line) + 1},
+                        "tab behind an explicit key ('?'): use blanks");
+        line = stop + 1;
+    }
+    return true;
 }
 
 static struct fy_diag *new_diagnostics(void)
@@ -331,8 +393,11 @@ YamlDocument *yaml_parse(const char *name, const char *text, size_t length, GErr
     g_autoptr(YamlDocument) document = g_new0(YamlDocument, 1);
     document->arena = arena_new();
     document->roots = g_ptr_array_new();
+    g_autofree char *input = g_strndup(text, length); /* a view of it may lack the NUL */
     Builder builder = {
         .name = name,
+        .text = input,
+        .length = length,
         .document = document,
         .frames = g_array_new(FALSE, FALSE, sizeof(Frame)),
         .anchors = g_hash_table_new(g_str_hash, g_str_equal),
@@ -341,7 +406,8 @@ YamlDocument *yaml_parse(const char *name, const char *text, size_t length, GErr
     };
     g_array_set_clear_func(builder.frames, frame_clear);
 
-    bool ok = check_no_nul(&builder, text, length) && read_events(&builder, text, length);
+    bool ok = check_encoding(&builder, text, length) &&
+              check_explicit_keys(&builder, text, length) && read_events(&builder, text, length);
     g_array_unref(builder.frames);
     g_hash_table_unref(builder.anchors);
     return ok ? g_steal_pointer(&document) : NULL;

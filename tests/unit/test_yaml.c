@@ -41,6 +41,15 @@ static const Case cases[] = {
     {"tab-after-blanks", "a:\n  b: 1\n  \tc: 2\n", NULL,
      "f.yml:3:3: tab in the indentation: YAML indents with spaces only"},
     {"unclosed", "a: [1, 2\n", NULL, "f.yml:2:1: flow sequence without a closing bracket"},
+    {"shallow-block", "  r: |\n  eha\n    # m)\n\n   \"\n    # m)\n", NULL,
+     "f.yml:2:1: the text of a block scalar must be indented deeper than its key"},
+    {"block-in-item", "- |\n a\n- k: |\n    b\n", "['a\n'@2:1,{=k@3:3:'b\n'@4:1}@3:3]@1:1\n", NULL},
+    {"empty-block", "a: |\nb: |\n\nc: 1\n", "{=a@1:1:''@2:1,=b@2:1:''@3:1,=c@4:1:=1@4:4}@1:1\n",
+     NULL},
+    {"tab-behind-explicit-key", "? u: \t|\n", NULL,
+     "f.yml:1:6: tab behind an explicit key ('?'): use blanks"},
+    {"explicit-key", "? [a]\n: b\n", "{[=a@1:4]@1:3:=b@2:3}@1:1\n", NULL},
+    {"latin-1", "a: 1\nb: \xe9\n", NULL, "f.yml:2:4: not UTF-8"},
     {"nul", "a: 1\nb\0: 2\n", NULL, "f.yml:2:2: a NUL byte in the text"},
 };
 

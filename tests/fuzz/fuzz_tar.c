@@ -1,0 +1,57 @@
+/* Whatever reads as a tar is written anew; that must read and be written the same again. */
+#include "format/compress.h"
+#include "format/tar.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct {
+    ByteSink sink;
+    GByteArray *bytes;
+} Collector;
+
+static bool collect(ByteSink *sink, const void *bytes, size_t length, GError **error)
+{
+    g_byte_array_append(((Collector *) sink)->bytes, bytes, (guint) length);
+    return true;
+}
+
+static bool copy_content(TarReader *reader, TarWriter *writer)
+{
+    char buffer[4096];
+    ssize_t n;
+    while ((n = tar_reader_read(reader, buffer, sizeof buffer, NULL)) > 0)
+        g_assert_true(tar_writer_data(writer, buffer, (size_t) n, NULL));
+    return n == 0;
+}
+
+/* The archive BYTES written by our writer; NULL when they are none. */
+static GByteArray *rewrite(const void *bytes, size_t length)
+{
+    MemorySource in = memory_source(bytes, length);
+    g_autoptr(Decompressor) plain = decompressor_new(&in.source, 1 << 20, NULL);
+    g_assert_nonnull(plain);
+    g_autoptr(TarReader) reader = tar_reader_new(decompressor_source(plain));
+    Collector out = {{collect}, g_byte_array_new()};
+    g_autoptr(TarWriter) writer = tar_writer_new(&out.sink);
+    g_autoptr(GError) error = NULL;
+    const TarEntry *entry;
+    bool ok = true;
+    while (ok && (entry = tar_reader_next(reader, &error)) != NULL)
+        ok = entry->size <= 1 << 20 && tar_writer_entry(writer, entry, NULL) &&
+             copy_content(reader, writer);
+    if (ok && error == NULL && tar_writer_finish(writer, NULL))
+        return out.bytes;
+    g_byte_array_unref(out.bytes);
+    return NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    g_autoptr(GByteArray) first = rewrite(data, size);
+    if (first == NULL)
+        return 0;
+    g_autoptr(GByteArray) second = rewrite(first->data, first->len);
+    g_assert_nonnull(second);
+    g_assert_cmpmem(first->data, first->len, second->data, second->len);
+    return 0;
+}
