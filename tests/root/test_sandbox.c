@@ -786,16 +786,16 @@ static int count_mounts(void)
     return lines;
 }
 
-/* SIGKILL to the parent leaves no process and no mount. */
-static void test_parent_dies(void)
+/* Starts a sandbox from a process that is then killed; a pidfd of its init. */
+static int orphan(bool keep_after_parent)
 {
     int ends[2];
-    int mounts = count_mounts();
     g_assert_cmpint(pipe(ends), ==, 0);
     pid_t parent = fork();
     if (parent == 0) {
         Setup setup;
         setup_init(&setup, "sleep 300 & exec sleep 300");
+        setup.spec.keep_after_parent = keep_after_parent;
         Sandbox *sandbox = sandbox_start(&setup.spec, NULL);
         pid_t pid = sandbox != NULL ? sandbox_pid(sandbox) : 0;
         (void) !write(ends[1], &pid, sizeof pid);
@@ -809,12 +809,31 @@ static void test_parent_dies(void)
     g_assert_cmpint(pidfd, >=, 0);
     kill(parent, SIGKILL);
     waitpid(parent, NULL, 0);
+    close(ends[0]);
+    close(ends[1]);
+    return pidfd;
+}
+
+/* SIGKILL to the parent leaves no process and no mount. */
+static void test_parent_dies(void)
+{
+    int mounts = count_mounts();
+    int pidfd = orphan(false);
     struct pollfd wait = {.fd = pidfd, .events = POLLIN};
     g_assert_cmpint(poll(&wait, 1, 5000), ==, 1);
     g_assert_cmpint(count_mounts(), ==, mounts);
     close(pidfd);
-    close(ends[0]);
-    close(ends[1]);
+}
+
+/* One that was asked to stay does, until its own main process is told to end. */
+static void test_stays_after_parent(void)
+{
+    int pidfd = orphan(true);
+    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+    g_assert_cmpint(poll(&wait, 1, 300), ==, 0);
+    g_assert_cmpint(syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0), ==, 0);
+    g_assert_cmpint(poll(&wait, 1, 5000), ==, 1);
+    close(pidfd);
 }
 
 static int count_descriptors(void)
@@ -947,6 +966,7 @@ static void add_tests(void)
     g_test_add_func("/sandbox/outlives-its-thread", test_outlives_its_thread);
     g_test_add_func("/sandbox/threads", test_threads);
     g_test_add_func("/sandbox/parent-dies", test_parent_dies);
+    g_test_add_func("/sandbox/stays-after-parent", test_stays_after_parent);
     g_test_add_func("/sandbox/no-descriptor-stays", test_no_descriptor_stays);
     g_test_add_func("/sandbox/slirp", test_slirp);
     g_test_add_func("/sandbox/slirp-keeps-loopback-shut", test_slirp_keeps_loopback_shut);
