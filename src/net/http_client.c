@@ -59,7 +59,7 @@ static bool open_library(GError **error)
 {
     static GMutex lock;
     static bool opened;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
     if (opened)
         return true;
     void *handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);

@@ -29,6 +29,7 @@
     F(MHD_start_daemon)                                                                            \
     F(MHD_stop_daemon)                                                                             \
     F(MHD_quiesce_daemon)                                                                          \
+    F(MHD_get_connection_values)                                                                   \
     F(MHD_lookup_connection_value)                                                                 \
     F(MHD_get_connection_info)                                                                     \
     F(MHD_create_response_from_buffer)                                                             \
@@ -72,7 +73,7 @@ static bool open_library(GError **error)
 {
     static GMutex lock;
     static bool opened;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
     if (opened)
         return true;
     void *handle = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
@@ -266,11 +267,39 @@ static enum MHD_Result queue(HttpRequest *request)
 
 /* --- the library's calls ----------------------------------------------------------------- */
 
+/* What says how long the body is. A proxy before us may believe another one than the library, so
+ * there may be one only. */
+typedef struct {
+    int lengths, codings;
+    bool unknown; /* a coding other than chunked */
+} Framing;
+
+static enum MHD_Result count_framing(void *data, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    Framing *framing = data;
+    if (g_ascii_strcasecmp(name, "Content-Length") == 0)
+        framing->lengths++;
+    if (g_ascii_strcasecmp(name, "Transfer-Encoding") == 0) {
+        framing->codings++;
+        framing->unknown |= value == NULL || g_ascii_strcasecmp(value, "chunked") != 0;
+    }
+    return MHD_YES;
+}
+
 /* The head is there, nothing of the body yet. */
 static enum MHD_Result begin(HttpRequest *request, const char *method)
 {
     request->begun = true;
     request->method = g_strdup(method);
+    Framing framing = {0};
+    library.MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_framing,
+                                      &framing);
+    bool chunked = framing.codings > 0;
+    if (framing.unknown || framing.codings + framing.lengths > 1) {
+        http_answer(request, 400, "text/plain", "ambiguous length of the body\n", -1);
+        return queue(request);
+    }
     if (request->malformed)
         http_answer(request, 400, "text/plain", "malformed request target\n", -1);
     else
@@ -280,7 +309,6 @@ static enum MHD_Result begin(HttpRequest *request, const char *method)
         return MHD_YES; /* the body comes next */
     int64_t length = http_request_content_length(request);
     bool waits = http_request_header(request, "Expect") != NULL;
-    bool chunked = http_request_header(request, "Transfer-Encoding") != NULL;
     /* An answer that is queued before the body has been read ends the connection; one without a
      * body is asked for again at once. */
     if (length <= DRAIN_LIMIT && !waits && !chunked) {

@@ -35,7 +35,7 @@ static __typeof__(&crypt_r) crypt_function;
 static bool open_library(GError **error)
 {
     static GMutex lock;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
     if (crypt_function != NULL)
         return true;
     void *handle = dlopen("libcrypt.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -205,7 +205,7 @@ static bool verify(Htpasswd *htpasswd, const char *user, const char *password)
 /* Whether AUTHORIZATION is remembered as right, or PEER is not asked any more. */
 static bool recall(Htpasswd *htpasswd, const char *name, const char *peer, bool *blocked)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&htpasswd->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&htpasswd->lock);
     refresh(htpasswd);
     bool remembered = remembers(htpasswd, name);
     *blocked = !remembered && count_failures(htpasswd, peer, 0) >= FAILURE_LIMIT;
@@ -214,7 +214,7 @@ static bool recall(Htpasswd *htpasswd, const char *name, const char *peer, bool 
 
 static void note(Htpasswd *htpasswd, const char *name, const char *peer, bool right)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&htpasswd->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&htpasswd->lock);
     if (right)
         remember(htpasswd, name);
     else

@@ -80,7 +80,7 @@ static gboolean is_idle(gpointer key, gpointer value, gpointer data)
 /* Marks PATH as taken and gives what is remembered of it; false while another request has it. */
 static bool claim(UploadTable *table, const char *path, Hash **hash, int64_t *size)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
     Memory *memory = g_hash_table_lookup(table->memories, path);
     if (memory != NULL && memory->taken)
         return false;

@@ -8,6 +8,7 @@
 #include "net/http_url.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 static HttpServer *server;
@@ -218,6 +219,24 @@ static void test_credentials(void)
     http_server_stop(second, 0);
 }
 
+/* Framing that two parties could read in two ways ends the connection. */
+static void test_framing(void)
+{
+    static const char *const two_lengths[] = {"Content-Length: 5", "Content-Length: 0", NULL};
+    static const char *const both[] = {"Content-Length: 5", "Transfer-Encoding: chunked", NULL};
+    static const char *const coding[] = {"Transfer-Encoding: gzip", NULL};
+    static const char *const *const rows[] = {two_lengths, both, coding};
+    int port = atoi(strrchr(http_server_url(server), ':') + 1);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        HttpProbe probe = {.method = "POST", .path = "/echo", .headers = rows[i]};
+        g_auto(HttpProbeAnswer) answer = {0};
+        g_autoptr(GError) error = NULL;
+        g_assert_true(http_probe("127.0.0.1", port, &probe, &answer, &error));
+        g_assert_no_error(error);
+        g_assert_cmpint(answer.status, ==, 400);
+    }
+}
+
 static void test_addresses(void)
 {
     static const struct {
@@ -260,6 +279,7 @@ int main(int argc, char **argv)
     g_test_add_func("/http_server/large", test_large);
     g_test_add_func("/http_server/bounds", test_bounds);
     g_test_add_func("/http_server/credentials", test_credentials);
+    g_test_add_func("/http_server/framing", test_framing);
     g_test_add_func("/http_server/addresses", test_addresses);
     int status = g_test_run();
     http_server_stop(server, 1000);
