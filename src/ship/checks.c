@@ -35,27 +35,17 @@ struct Check {
     GError *error;
 };
 
-/* Evidence and the end of the stage, in one transaction. DETAIL is taken. */
+/* DETAIL is taken. */
 static bool conclude(Check *check, const char *kind, bool passed, json_t *detail, GError **error)
 {
-    g_autoptr(json_t) owned = detail;
-    Database *database = check->delivery->state->database;
-    g_autofree char *key = g_strdup_printf("run.%s.%s", check->spec->run, kind);
-    const char *result = passed ? "passed" : "failed";
-    if (!database_begin(database, error))
-        return false;
-    int64_t entry = evidence_record(check->delivery, kind, check->spec->source->id, result,
-                                    json_deep_copy(owned), key, error);
-    if (entry < 0 || !stage_end(&check->stage, check->name, result, owned, error)) {
-        database_rollback(database);
-        return false;
-    }
-    if (!database_commit(database, error))
-        return false;
-    event_emit(check->spec->sink, "evidence",
-               json_pack("{s:s, s:s, s:s, s:I}", "kind", kind, "result", result, "object",
-                         check->spec->source->id, "entry", (json_int_t) entry));
-    return true;
+    StageOutcome outcome = {.stage = check->name,
+                            .kind = kind,
+                            .object = check->spec->source->id,
+                            .passed = passed,
+                            .detail = detail};
+    bool ok = stage_conclude(&check->stage, &outcome, error);
+    json_decref(detail);
+    return ok;
 }
 
 /* {"error": 2, "warning": 1} of what counts. */

@@ -16,28 +16,18 @@
 
 #define SHOWN_FINDINGS 20
 
-/* The stage ends and its evidence is recorded in one transaction; DETAIL is taken. */
+/* DETAIL is taken. */
 static bool conclude(ImageStages *stages, const char *stage, const char *kind, bool passed,
                      json_t *detail, GError **error)
 {
-    g_autoptr(json_t) owned = detail;
-    Database *database = stages->delivery->state->database;
-    g_autofree char *key = g_strdup_printf("run.%s.%s", stages->check->run, kind);
-    const char *result = passed ? "passed" : "failed";
-    if (!database_begin(database, error))
-        return false;
-    int64_t entry = evidence_record(stages->delivery, kind, stages->digest, result,
-                                    json_deep_copy(owned), key, error);
-    if (entry < 0 || !stage_end(&stages->stage, stage, result, owned, error)) {
-        database_rollback(database);
-        return false;
-    }
-    if (!database_commit(database, error))
-        return false;
-    event_emit(stages->check->sink, "evidence",
-               json_pack("{s:s, s:s, s:s, s:I}", "kind", kind, "result", result, "object",
-                         stages->digest, "entry", (json_int_t) entry));
-    return true;
+    StageOutcome outcome = {.stage = stage,
+                            .kind = kind,
+                            .object = stages->digest,
+                            .passed = passed,
+                            .detail = detail};
+    bool ok = stage_conclude(&stages->stage, &outcome, error);
+    json_decref(detail);
+    return ok;
 }
 
 /* ---- build ---- */
@@ -96,40 +86,48 @@ static bool build_image(ImageStages *stages, GError **error)
     return true;
 }
 
+typedef struct {
+    ImageStages *stages;
+    const char *migrations;
+} ReleaseRow;
+
+static bool write_release(void *self, GError **error)
+{
+    const ReleaseRow *row = self;
+    ImageStages *stages = row->stages;
+    const Project *settings = stages->check->release->settings;
+    return release_record(stages->delivery, settings->name, stages->digest, stages->source->id,
+                          stages->source->commit->version, settings->json, row->migrations,
+                          stages->source->people, stages->check->run, error);
+}
+
 /* Release, evidence and stage end together: a digest that is on record has its release. */
 static bool record_build(ImageStages *stages, GError **error)
 {
     const CheckSpec *check = stages->check;
     const Project *settings = check->release->settings;
-    Delivery *delivery = stages->delivery;
-    g_autofree char *migrations = migrate_digest(delivery->store, stages->digest, settings, error);
+    const Source *source = stages->source;
+    g_autofree char *migrations = migrate_digest(stages->delivery->store, stages->digest, settings, error);
     if (migrations == NULL)
         return false;
-    Database *database = delivery->state->database;
-    if (!database_begin(database, error))
-        return false;
-    json_t *detail = json_pack(
+    g_autoptr(json_t) detail = json_pack(
         "{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:O, s:s, s:s}", "project", settings->name, "commit",
-        stages->source->id, "tree", stages->source->commit->tree, "subject",
-        stages->source->commit->subject, "dirty", stages->source->dirty, "settings",
-        check->release->settings_digest, "migrations", migrations, "people", stages->source->people,
-        "author", stages->source->commit->author.email, "digest", stages->digest);
-    if (!release_record(delivery, settings->name, stages->digest, stages->source->id,
-                        stages->source->commit->version, settings->json, migrations,
-                        stages->source->people, check->run, error)) {
-        json_decref(detail);
-        database_rollback(database);
-        return false;
-    }
-    if (!conclude(stages, "build", "build", true, detail, error)) {
-        database_rollback(database);
-        return false;
-    }
-    if (!database_commit(database, error))
+        source->id, "tree", source->commit->tree, "subject", source->commit->subject, "dirty",
+        source->dirty, "settings", check->release->settings_digest, "migrations", migrations, "people",
+        source->people, "author", source->commit->author.email, "digest", stages->digest);
+    ReleaseRow row = {stages, migrations};
+    StageOutcome outcome = {.stage = "build",
+                            .kind = "build",
+                            .object = stages->digest,
+                            .passed = true,
+                            .detail = detail,
+                            .also = write_release,
+                            .self = &row};
+    if (!stage_conclude(&stages->stage, &outcome, error))
         return false;
     event_emit(check->sink, "image.built",
-               json_pack("{s:s, s:s, s:s, s:s}", "run", check->run, "digest", stages->digest,
-                         "image", settings->image, "commit", stages->source->id));
+               json_pack("{s:s, s:s, s:s, s:s}", "run", check->run, "digest", stages->digest, "image",
+                         settings->image, "commit", source->id));
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/crash.h"
+#include "delivery/evidence.h"
 #include "format/json.h"
 
 static void boundary(const char *name, const char *when)
@@ -44,20 +45,65 @@ bool stage_begin(const StageContext *context, const char *name, json_t **detail,
     return true;
 }
 
-bool stage_end(const StageContext *context, const char *name, const char *result,
-               const json_t *detail, GError **error)
+static bool write_end(const StageContext *context, const char *name, const char *result,
+                      const json_t *detail, GError **error)
 {
     g_autofree char *text = detail != NULL ? json_compact(detail) : NULL;
-    if (!database_run(context->delivery->state->database, error,
-                      "UPDATE run_stage SET ended_at = ?, result = ?, detail = ? "
-                      "WHERE run = ? AND name = ?",
-                      "issss", clock_now_ns(), result, text, context->run, name))
-        return false;
+    return database_run(context->delivery->state->database, error,
+                        "UPDATE run_stage SET ended_at = ?, result = ?, detail = ? "
+                        "WHERE run = ? AND name = ?",
+                        "issss", clock_now_ns(), result, text, context->run, name);
+}
+
+/* Only what has been committed is told. */
+static void announce_end(const StageContext *context, const char *name, const char *result,
+                         const json_t *detail)
+{
     json_t *event = detail != NULL ? json_copy((json_t *) detail) : json_object();
     json_object_set_new(event, "run", json_string(context->run));
     json_object_set_new(event, "job", json_string(name));
     json_object_set_new(event, "result", json_string(result));
     event_emit(context->sink, "job.ended", event);
     boundary(name, "done");
+}
+
+bool stage_end(const StageContext *context, const char *name, const char *result,
+               const json_t *detail, GError **error)
+{
+    if (!write_end(context, name, result, detail, error))
+        return false;
+    announce_end(context, name, result, detail);
+    return true;
+}
+
+static int64_t write_outcome(const StageContext *context, const StageOutcome *outcome,
+                             const char *result, GError **error)
+{
+    g_autofree char *key = g_strdup_printf("run.%s.%s", context->run, outcome->kind);
+    if (outcome->also != NULL && !outcome->also(outcome->self, error))
+        return -1;
+    int64_t entry = evidence_record(context->delivery, outcome->kind, outcome->object, result,
+                                    json_deep_copy(outcome->detail), key, error);
+    return entry >= 0 && write_end(context, outcome->stage, result, outcome->detail, error) ? entry
+                                                                                           : -1;
+}
+
+bool stage_conclude(const StageContext *context, const StageOutcome *outcome, GError **error)
+{
+    Database *database = context->delivery->state->database;
+    const char *result = outcome->passed ? "passed" : "failed";
+    if (!database_begin(database, error))
+        return false;
+    int64_t entry = write_outcome(context, outcome, result, error);
+    if (entry < 0) {
+        database_rollback(database);
+        return false;
+    }
+    if (!database_commit(database, error))
+        return false;
+    event_emit(context->sink, "evidence",
+               json_pack("{s:s, s:s, s:s, s:I}", "kind", outcome->kind, "result", result, "object",
+                         outcome->object, "entry", (json_int_t) entry));
+    announce_end(context, outcome->stage, result, outcome->detail);
     return true;
 }
