@@ -325,7 +325,7 @@ static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char
         .ref = source->ref,
         .root_image = check->spec->release->settings->root_image,
         .network = SANDBOX_NETWORK_SLIRP,
-        .actions = actions_table(),
+        .actions = actions_table,
         .sink = &sink.sink,
     };
     g_autoptr(PipelineRunResult) outcome = pipeline_run(&spec, error);
