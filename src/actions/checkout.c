@@ -190,7 +190,7 @@ static bool make_tree(Checkout *checkout, GError **error)
 {
     ActionCall *call = checkout->call;
     const PipelineRunSpec *run = call->run;
-    if (run->commit == NULL) {
+    if (run->commit == NULL || run->content_only) {
         call->log(call, "not a git repository: its folder is copied as it is");
         const char *const argv[] = {"cp", "-a", "--", ".", checkout->target, NULL};
         return run_program(checkout, argv, run->repository_folder, NULL, error);

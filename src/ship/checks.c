@@ -311,6 +311,9 @@ static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char
     if (store == NULL)
         return false;
     const Source *source = check->spec->source;
+    /* A project in a subfolder is to its workflow what a repository of its own would be; so is a
+     * tree with uncommitted changes. */
+    bool whole = source->repository->prefix[0] == '\0' && !source->dirty;
     WorkflowSink sink = {.sink = {.emit = workflow_sink_emit}, .next = check->spec->sink};
     g_autofree char *name = g_path_get_basename(path);
     g_autofree char *shown = g_strconcat(".github/workflows/", name, NULL);
@@ -320,7 +323,8 @@ static bool run_workflow_file(Check *check, const char *path, json_t *jobs, char
         .file = shown,
         .text = text,
         .length = length,
-        .repository_folder = check->spec->project,
+        .repository_folder = whole ? source->repository->root : check->spec->project,
+        .content_only = !whole,
         .commit = source->commit->id,
         .ref = source->ref,
         .root_image = check->spec->release->settings->root_image,
