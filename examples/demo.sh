@@ -65,7 +65,7 @@ run 0 base debian:bookworm-slim
 say "2. A repository with one service, and two people who are known"
 cp -R "$examples/orders" "$repository"
 git init --quiet --initial-branch=main "$repository"
-digest=$("$slipway" inspect --format json debian:bookworm-slim | awk -F'"' '/"digest":/ {print $4; exit}')
+digest=$("$slipway" inspect debian:bookworm-slim | awk -F'"' '/"digest":/ {print $4; exit}')
 sed -i "s|^FROM debian:bookworm-slim|FROM debian:bookworm-slim@$digest|" "$repository/Dockerfile"
 git -C "$repository" config user.email ana@example.org
 git -C "$repository" config user.name ana

@@ -125,8 +125,7 @@ static bool lint_dockerfile(Check *check, GPtrArray *findings, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
     }
-    DockerfileLintSpec spec = {.path = settings->build_file, .text = text, .length = length};
-    dockerfile_lint(&spec, findings);
+    dockerfile_lint(settings->build_file, text, length, NULL, findings);
     return report_apply_ignores(findings, check->spec->project, true, error);
 }
 
