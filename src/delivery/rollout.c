@@ -1,6 +1,7 @@
 #include "delivery/rollout.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/error.h"
 #include "container/proxy.h"
 #include "delivery/analysis.h"
@@ -95,7 +96,10 @@ static bool record_end(Rollout *r, const char *state, const char *message, const
         database_rollback(database);
         return false;
     }
-    return database_commit(database, error);
+    if (!database_commit(database, error))
+        return false;
+    crash_boundary("deploy.end.recorded");
+    return true;
 }
 
 static int64_t route_number(const Rollout *r, int index)

@@ -20,11 +20,8 @@
 static bool conclude(ImageStages *stages, const char *stage, const char *kind, bool passed,
                      json_t *detail, GError **error)
 {
-    StageOutcome outcome = {.stage = stage,
-                            .kind = kind,
-                            .object = stages->digest,
-                            .passed = passed,
-                            .detail = detail};
+    StageOutcome outcome = {
+        .stage = stage, .kind = kind, .object = stages->digest, .passed = passed, .detail = detail};
     bool ok = stage_conclude(&stages->stage, &outcome, error);
     json_decref(detail);
     return ok;
@@ -107,14 +104,15 @@ static bool record_build(ImageStages *stages, GError **error)
     const CheckSpec *check = stages->check;
     const Project *settings = check->release->settings;
     const Source *source = stages->source;
-    g_autofree char *migrations = migrate_digest(stages->delivery->store, stages->digest, settings, error);
+    g_autofree char *migrations =
+        migrate_digest(stages->delivery->store, stages->digest, settings, error);
     if (migrations == NULL)
         return false;
     g_autoptr(json_t) detail = json_pack(
         "{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:O, s:s, s:s}", "project", settings->name, "commit",
         source->id, "tree", source->commit->tree, "subject", source->commit->subject, "dirty",
-        source->dirty, "settings", check->release->settings_digest, "migrations", migrations, "people",
-        source->people, "author", source->commit->author.email, "digest", stages->digest);
+        source->dirty, "settings", check->release->settings_digest, "migrations", migrations,
+        "people", source->people, "author", source->commit->author.email, "digest", stages->digest);
     ReleaseRow row = {stages, migrations};
     StageOutcome outcome = {.stage = "build",
                             .kind = "build",
@@ -126,8 +124,8 @@ static bool record_build(ImageStages *stages, GError **error)
     if (!stage_conclude(&stages->stage, &outcome, error))
         return false;
     event_emit(check->sink, "image.built",
-               json_pack("{s:s, s:s, s:s, s:s}", "run", check->run, "digest", stages->digest, "image",
-                         settings->image, "commit", source->id));
+               json_pack("{s:s, s:s, s:s, s:s}", "run", check->run, "digest", stages->digest,
+                         "image", settings->image, "commit", source->id));
     return true;
 }
 

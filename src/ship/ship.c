@@ -15,9 +15,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 /* ---- a sink that several threads may use, and that keeps the run's own copy ---- */
 
@@ -101,13 +103,31 @@ static void ship_clear(Ship *s)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Ship, ship_clear)
 
+/* Checkouts of processes that were killed before they had a run to put them in. */
+static void remove_stale_checkouts(const char *runs)
+{
+    g_autoptr(GDir) dir = g_dir_open(runs, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        int pid = 0;
+        if (sscanf(name, "checkout-%d-", &pid) != 1 || pid <= 0 || kill(pid, 0) == 0 ||
+            errno != ESRCH)
+            continue;
+        g_autofree char *path = g_build_filename(runs, name, NULL);
+        file_remove_tree(AT_FDCWD, path, NULL);
+    }
+}
+
 /* Settings are needed to know the project, and a checkout to know the settings: it is made under a
  * name of its own first. */
 static bool check_out(Ship *s, GError **error)
 {
     g_autofree char *runs = state_folder(s->delivery->state, error, "runs", NULL);
-    g_autofree char *folder =
-        runs != NULL ? file_make_temporary_folder(runs, "checkout", error) : NULL;
+    if (runs == NULL)
+        return false;
+    remove_stale_checkouts(runs);
+    g_autofree char *name = g_strdup_printf("checkout-%d", (int) getpid());
+    g_autofree char *folder = file_make_temporary_folder(runs, name, error);
     if (folder == NULL)
         return false;
     s->checkout = g_build_filename(folder, "source", NULL);

@@ -85,7 +85,7 @@ static int64_t write_outcome(const StageContext *context, const StageOutcome *ou
     int64_t entry = evidence_record(context->delivery, outcome->kind, outcome->object, result,
                                     json_deep_copy(outcome->detail), key, error);
     return entry >= 0 && write_end(context, outcome->stage, result, outcome->detail, error) ? entry
-                                                                                           : -1;
+                                                                                            : -1;
 }
 
 bool stage_conclude(const StageContext *context, const StageOutcome *outcome, GError **error)

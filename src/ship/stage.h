@@ -14,8 +14,8 @@ typedef struct {
  * when it is done already (then nothing is to be repeated), else NULL. */
 bool stage_begin(const StageContext *context, const char *name, json_t **detail, GError **error);
 
-/* Ends it without evidence: RESULT passed | failed | skipped; DETAIL (borrowed, may be NULL) is kept
- * and part of the event "job.ended". Boundary "ship.NAME.done". */
+/* Ends it without evidence: RESULT passed | failed | skipped; DETAIL (borrowed, may be NULL) is
+ * kept and part of the event "job.ended". Boundary "ship.NAME.done". */
 bool stage_end(const StageContext *context, const char *name, const char *result,
                const json_t *detail, GError **error);
 
