@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "container/log_reader.h"
+#include "container/supervisor.h"
 #include "container/unit.h"
 #include "format/json.h"
 
@@ -335,6 +336,64 @@ static void test_exec(void)
     g_assert_true(unit_remove(manager, "exec", &error));
 }
 
+typedef struct {
+    const char *label;
+    const char *words[6];
+    int status;
+    const char *out; /* its beginning */
+} CommandRow;
+
+static const CommandRow command_rows[] = {
+    {"logs-of-unit", {"logs", "shown"}, 0, "serving g1 on port 8000\n"},
+    {"logs-of-environment", {"logs", "--tail", "1", "staging"}, 0, "serving g1 on port 8000\n"},
+    {"logs-of-none", {"logs", "nothing"}, 1, ""},
+    {"logs-without-operand", {"logs"}, 2, ""},
+    {"exec", {"exec", "staging", "--", "/service"}, 1, "listen: Address already in use\n"},
+    {"exec-without-command", {"exec", "shown"}, 2, ""},
+    {"ps", {"ps", "shown"}, 0, "UNIT "},
+    {"ps-json", {"ps", "--format", "json", "shown"}, 0, "[{\"unit\":\"shown\","},
+    {"ps-format", {"ps", "--format", "xml"}, 2, ""},
+    {"top", {"top", "--once", "shown"}, 0, "UNIT "},
+};
+
+static void test_command(const void *data)
+{
+    const CommandRow *row = data;
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_ptr_array_add(argv, (gpointer) g_getenv("SLIPWAY_PROGRAM"));
+    for (size_t i = 0; row->words[i] != NULL; i++)
+        g_ptr_array_add(argv, (gpointer) row->words[i]);
+    g_ptr_array_add(argv, NULL);
+    g_autofree char *out = NULL;
+    int status = -1;
+    g_spawn_sync(NULL, (char **) argv->pdata, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out,
+                 NULL, &status, NULL);
+    g_assert_cmpint(WIFEXITED(status) ? WEXITSTATUS(status) : -1, ==, row->status);
+    if (!g_str_has_prefix(out, row->out))
+        g_test_fail_printf("expected '%s', got '%s'", row->out, out);
+}
+
+/* The unit that the rows of commands look at. */
+static void start_shown(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) labels = json_pack("{s:s}", "environment", "staging");
+    UnitSpec spec = make_spec("shown");
+    spec.labels = labels;
+    g_assert_true(unit_start(manager, &spec, &error));
+    g_assert_no_error(error);
+    g_autofree char *hello = get("shown", "/");
+}
+
+static void stop_shown(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_true(supervisor_stop(scratch, true, &error));
+    g_assert_no_error(error);
+    g_autoptr(Unit) unit = unit_get(manager, "shown", &error);
+    g_assert_cmpint(unit != NULL ? (int) unit->status : -1, ==, UNIT_EXITED);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -362,6 +421,13 @@ int main(int argc, char **argv)
     g_test_add_func("/unit/run-once", test_run_once);
     g_test_add_func("/unit/full-disk", test_full_disk);
     g_test_add_func("/unit/exec", test_exec);
+    g_setenv("SLIPWAY_HOME", scratch, TRUE);
+    g_test_add_func("/unit/commands/first", start_shown);
+    for (size_t i = 0; i < G_N_ELEMENTS(command_rows); i++) {
+        g_autofree char *path = g_strdup_printf("/unit/commands/%s", command_rows[i].label);
+        g_test_add_data_func(path, &command_rows[i], test_command);
+    }
+    g_test_add_func("/unit/commands/last", stop_shown);
     int status = g_test_run();
     file_remove_tree(AT_FDCWD, scratch, NULL);
     return status;
