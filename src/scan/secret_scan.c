@@ -16,7 +16,9 @@
 #define MATCH_LIMIT 200000
 #define SHOWN_FROM 16 /* length from which the first characters may be shown */
 #define SHOWN 4
-#define FINDINGS_MAX 20000 /* a file */
+#define FINDINGS_MAX 1000 /* of one file: whatever it is, the first ones tell */
+#define LINE_WINDOW 4096  /* of a line, on either side of a match */
+#define JIT_STACK_MAX ((size_t) 1 << 20)
 
 typedef struct {
     const char *path, *bytes;
@@ -24,6 +26,7 @@ typedef struct {
     size_t *tried; /* per rule: starts below are done */
     bool *wanted;  /* per rule: it applies to this path */
     GPtrArray *findings;
+    guint first;       /* of this file in FINDINGS */
     const char *outer; /* the file, when BYTES was decoded from a part of it; NULL: BYTES is it */
     size_t outer_start, outer_end;
 } Fragment;
@@ -96,12 +99,13 @@ static char *fingerprint(const Fragment *fragment, const SecretRule *rule, size_
 static bool line_has(const char *bytes, size_t length, size_t start, size_t end,
                      const char *const *marks, size_t count)
 {
-    while (start > 0 && bytes[start - 1] != '\n')
-        start--;
-    while (end < length && bytes[end] != '\n')
-        end++;
+    size_t from = start, to = end;
+    while (from > 0 && start - from < LINE_WINDOW && bytes[from - 1] != '\n')
+        from--;
+    while (to < length && to - end < LINE_WINDOW && bytes[to] != '\n')
+        to++;
     for (size_t i = 0; i < count; i++)
-        if (memmem(bytes + start, end - start, marks[i], strlen(marks[i])) != NULL)
+        if (memmem(bytes + from, to - from, marks[i], strlen(marks[i])) != NULL)
             return true;
     return false;
 }
@@ -114,9 +118,11 @@ static bool is_allowed(const char *bytes, size_t length, size_t start, size_t en
     static const char *const before[] = {"pragma: allowlist nextline secret"};
     if (line_has(bytes, length, start, end, here, G_N_ELEMENTS(here)))
         return true;
-    while (start > 0 && bytes[start - 1] != '\n')
-        start--;
-    return start > 0 && line_has(bytes, length, start - 1, start - 1, before, G_N_ELEMENTS(before));
+    size_t line = start;
+    while (line > 0 && start - line < LINE_WINDOW && bytes[line - 1] != '\n')
+        line--;
+    return line > 0 && bytes[line - 1] == '\n' &&
+           line_has(bytes, length, line - 1, line - 1, before, G_N_ELEMENTS(before));
 }
 
 static void add_finding(Fragment *fragment, const SecretRule *rule, size_t match_start,
@@ -180,7 +186,7 @@ static void consider(Fragment *fragment, size_t index, size_t match_start, size_
 static void on_keyword(void *data, guint index, size_t at)
 {
     Fragment *fragment = data;
-    if (!fragment->wanted[index] || fragment->findings->len >= FINDINGS_MAX)
+    if (!fragment->wanted[index] || fragment->findings->len - fragment->first >= FINDINGS_MAX)
         return;
     size_t lookback = secret_rule_lookback(index);
     size_t from = at > lookback ? at - lookback : 0;
@@ -192,6 +198,7 @@ static void on_keyword(void *data, guint index, size_t at)
         match = pcre2_match_data_create(16, NULL);
         context = pcre2_match_context_create(NULL);
         pcre2_set_match_limit(context, MATCH_LIMIT);
+        pcre2_jit_stack_assign(context, NULL, pcre2_jit_stack_create(32768, JIT_STACK_MAX, NULL));
     }
     while (from <= at) {
         pcre2_set_offset_limit(context, at);
@@ -293,6 +300,7 @@ void secret_scan_bytes(const char *path, const char *bytes, size_t length, GPtrA
                          .length = length,
                          .tried = tried,
                          .wanted = wanted,
+                         .first = first,
                          .findings = findings};
     scan_fragment(&fragment, 0);
     drop_generic(findings, first);
