@@ -11,6 +11,7 @@ url=
 serve() {
     address=${1:-127.0.0.1:0}
     [ $# -gt 0 ] && shift
+    : >"$work/serve" # the line of an earlier server must not be taken for this one's
     "$SLIPWAY_PROGRAM" registry serve --listen "$address" "$@" >"$work/serve" 2>"$work/serve.err" &
     server=$!
     for _ in $(seq 100); do
