@@ -329,24 +329,38 @@ static bool check_encoding(Builder *builder, const char *text, size_t length)
     return fail(builder, at, *bad == '\0' ? "a NUL byte in the text" : "not UTF-8");
 }
 
-/* A line that begins with the mark of an explicit key ("? a: b") and has a tab behind it makes
- * libfyaml 0.7.12 free twice, so it does not get to see one. */
-static bool check_explicit_keys(Builder *builder, const char *text, size_t length)
+/* Some line begins with the mark of an explicit key: "? a". */
+static bool has_explicit_key(const char *text, size_t length)
 {
     const char *end = text + length;
-    int number = 1;
-    for (const char *line = text; line < end; number++) {
-        const char *newline = memchr(line, '\n', (size_t) (end - line));
-        const char *stop = newline != NULL ? newline : end;
+    for (const char *line = text; line < end; line++) {
         const char *at = line;
-        while (at < stop && strchr(" \t-:", *at) != NULL)
+        while (at < end && strchr(" \t-:", *at) != NULL)
             at++;
-        bool is_key = at + 1 < stop && *at == '?' && (at[1] == ' ' || at[1] == '\t');
-        const char *tab = is_key ? memchr(at, '\t', (size_t) (stop - at)) : NULL;
-        if (tab != NULL)
-            return fail(builder, (Position){number, (int) (tab - line) + 1},
-                        "tab behind an explicit key ('?'): use blanks");
-        line = stop + 1;
+        if (at < end && *at == '?' && (at + 1 == end || strchr(" \t\r\n", at[1]) != NULL))
+            return true;
+        line = memchr(at, '\n', (size_t) (end - at));
+        if (line == NULL)
+            return false;
+    }
+    return false;
+}
+
+/* A tab between "key:" and its value makes libfyaml 0.7.12 free twice where the key is inside of an
+ * explicit key, so where there is one it does not get to see such a tab. */
+static bool check_explicit_keys(Builder *builder, const char *text, size_t length)
+{
+    if (!has_explicit_key(text, length))
+        return true;
+    Position at = {1, 1};
+    bool behind_colon = false;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\t' && behind_colon)
+            return fail(builder, at,
+                        "tab behind ':' in a text with explicit keys ('?'): use blanks");
+        behind_colon = text[i] == ':' || (behind_colon && text[i] == ' ');
+        at.column = text[i] == '\n' ? 1 : at.column + 1;
+        at.line += text[i] == '\n';
     }
     return true;
 }
