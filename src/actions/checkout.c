@@ -186,12 +186,28 @@ static bool hand_over(Checkout *checkout, GError **error)
     return false;
 }
 
+/* true: the repository's folder is the top of a work tree, and not a bare tree of a commit or a
+ * folder within another repository. */
+static bool has_history(Checkout *checkout)
+{
+    const char *folder = checkout->call->run->repository_folder;
+    const char *const argv[] = {"git", "rev-parse", "--show-toplevel", NULL};
+    g_autofree char *top = NULL;
+    g_autofree char *own = realpath(folder, NULL);
+    return run_program(checkout, argv, folder, &top, NULL) && g_strcmp0(top, own) == 0;
+}
+
 static bool make_tree(Checkout *checkout, GError **error)
 {
     ActionCall *call = checkout->call;
     const PipelineRunSpec *run = call->run;
-    if (run->commit == NULL || run->content_only) {
-        call->log(call, "not a git repository: its folder is copied as it is");
+    if (run->commit == NULL || run->content_only || !has_history(checkout)) {
+        g_autofree char *line =
+            g_strdup_printf("%s: the files as they are here, without history",
+                            run->commit != NULL ? run->commit : "no git repository");
+        call->log(call, line);
+        if (run->commit != NULL)
+            call->set_output(call, "commit", run->commit);
         const char *const argv[] = {"cp", "-a", "--", ".", checkout->target, NULL};
         return run_program(checkout, argv, run->repository_folder, NULL, error);
     }

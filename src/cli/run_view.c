@@ -82,11 +82,17 @@ static void on_step_started(RunView *view, const json_t *event)
 static void on_step_ended(RunView *view, const json_t *event)
 {
     const char *result = text_of(event, "result");
-    if (g_str_equal(result, "success"))
+    double seconds = json_real_value(json_object_get(event, "seconds"));
+    bool success = g_str_equal(result, "success");
+    if (success && seconds < 1)
         return; /* silence is success: the next step begins */
     print_prefix(view, event);
     print_indent(view, event);
-    fprintf(view->out, "%s %s\n", sign(view, result), text_of(event, "step"));
+    if (success)
+        fprintf(view->out, "  %s%.1f s%s\n", shade(view, "\033[2m"), seconds,
+                shade(view, "\033[0m"));
+    else
+        fprintf(view->out, "%s %s\n", sign(view, result), text_of(event, "step"));
 }
 
 static void on_log(RunView *view, const json_t *event)
