@@ -175,7 +175,7 @@ static void rate(const AdvisoryDatabase *database, const AffectedRow *row, Match
     }
 }
 
-/* A finding joins the one that shares an id with it; otherwise it stands alone. */
+/* Takes MATCH: it swallows those that share an id with it. */
 static void join(GPtrArray *matches, Match *match)
 {
     for (guint i = 0; i < matches->len;) {
@@ -300,7 +300,7 @@ static Finding *finding_of(const AdvisoryDatabase *database, const Subject *subj
 static void judge(const AdvisoryDatabase *database, const Subject *subject, GPtrArray *findings)
 {
     const KeyRow *key = advisory_find_key(database, subject->ecosystem, subject->name);
-    g_autoptr(GPtrArray) matches = g_ptr_array_new();
+    g_autoptr(GPtrArray) matches = g_ptr_array_new_with_free_func(match_free);
     for (uint32_t i = 0; key != NULL && i < key->affected_count; i++) {
         const AffectedRow *row = advisory_affected(database, key->affected + i);
         const char *fixed = NULL;
@@ -308,9 +308,7 @@ static void judge(const AdvisoryDatabase *database, const Subject *subject, GPtr
             add_record(database, row, fixed, matches);
     }
     for (guint i = 0; i < matches->len; i++) {
-        Match *match = g_ptr_array_index(matches, i);
-        g_ptr_array_add(findings, finding_of(database, subject, match));
-        match_free(match);
+        g_ptr_array_add(findings, finding_of(database, subject, g_ptr_array_index(matches, i)));
     }
 }
 
