@@ -407,6 +407,13 @@ YamlDocument *yaml_parse(const char *name, const char *text, size_t length, GErr
     g_autoptr(YamlDocument) document = g_new0(YamlDocument, 1);
     document->arena = arena_new();
     document->roots = g_ptr_array_new();
+    /* Blanks behind the last line end say nothing, but libfyaml 0.7.12 makes garbage of them at the
+     * end of a block scalar. */
+    size_t end = length;
+    while (end > 0 && (text[end - 1] == ' ' || text[end - 1] == '\t'))
+        end--;
+    if (end > 0 && text[end - 1] == '\n')
+        length = end;
     g_autofree char *input = g_strndup(text, length); /* a view of it may lack the NUL */
     Builder builder = {
         .name = name,

@@ -49,6 +49,7 @@ static const Case cases[] = {
     {"tab-behind-explicit-key", "? u: \t|\n", NULL,
      "f.yml:1:6: tab behind ':' in a text with explicit keys ('?'): use blanks"},
     {"explicit-key", "? [a]\n: b\n", "{[=a@1:4]@1:3:=b@2:3}@1:1\n", NULL},
+    {"blanks-at-end", "a: |\n  b\n   \t", "{=a@1:1:'b\n'@2:1}@1:1\n", NULL},
     {"latin-1", "a: 1\nb: \xe9\n", NULL, "f.yml:2:4: not UTF-8"},
     {"nul", "a: 1\nb\0: 2\n", NULL, "f.yml:2:2: a NUL byte in the text"},
 };
