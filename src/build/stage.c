@@ -138,12 +138,16 @@ static bool start(Stage *stage, const char *base, GError **error)
     return true;
 }
 
-static bool apply(Stage *stage, const Instruction *in, GError **error)
+static bool makes_layer(const Instruction *in)
 {
     static const char *const layered[] = {"RUN", "COPY", "ADD", "WORKDIR", NULL};
+    return g_strv_contains(layered, in->keyword);
+}
+
+static bool apply(Stage *stage, const Instruction *in, GError **error)
+{
     stage->at = in;
-    if (g_strv_contains(layered, in->keyword))
-        stage->step++;
+    stage->step += makes_layer(in);
     if (g_str_equal(in->keyword, "RUN"))
         return run_apply(stage, in, error);
     if (g_str_equal(in->keyword, "COPY") || g_str_equal(in->keyword, "ADD"))
@@ -169,6 +173,7 @@ static bool apply_triggers(Stage *stage, GError **error)
         if (parsed == NULL ||
             !dockerfile_check_instruction(parsed, parsed->instructions->pdata[0], error))
             return stage_fail(stage, error);
+        stage->steps += makes_layer(parsed->instructions->pdata[0]);
         bool ok = apply(stage, parsed->instructions->pdata[0], error);
         stage->at = stage->from;
         if (!ok)
@@ -179,11 +184,9 @@ static bool apply_triggers(Stage *stage, GError **error)
 
 static guint count_steps(const Stage *stage)
 {
-    static const char *const layered[] = {"RUN", "COPY", "ADD", "WORKDIR", NULL};
     guint count = 1;
     for (guint i = 0; i < stage->instructions->len; i++)
-        count += g_strv_contains(layered,
-                                 ((const Instruction *) stage->instructions->pdata[i])->keyword);
+        count += makes_layer(stage->instructions->pdata[i]);
     return count;
 }
 
