@@ -254,6 +254,16 @@ bool root_tree_lookup(RootTree *tree, const char *path, bool follow, RootEntry *
     return false;
 }
 
+bool root_tree_child(RootTree *tree, const char *folder, const char *name, RootEntry *entry)
+{
+    if (!find(tree, folder, name, entry, NULL))
+        return false;
+    if (!hidden(tree, entry))
+        return true;
+    root_tree_entry_clear(entry);
+    return false;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *) a, *(char *const *) b);

@@ -29,6 +29,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RootEntry, root_tree_entry_clear)
 bool root_tree_lookup(RootTree *tree, const char *path, bool follow, RootEntry *entry,
                       GError **error);
 
+/* Finds NAME in folder FOLDER, which is an entry's path: no links are followed. */
+bool root_tree_child(RootTree *tree, const char *folder, const char *name, RootEntry *entry);
+
 /* Where PATH leads when missing components are allowed: links of those that exist are resolved. */
 char *root_tree_resolve(RootTree *tree, const char *path, GError **error);
 

@@ -90,18 +90,12 @@ static bool add_children(const Walk *walk, const RootEntry *folder, const char *
     }
     g_auto(GStrv) names = root_tree_list(walk->tree, folder->path, error);
     for (char **name = names; name != NULL && *name != NULL; name++) {
-        g_autofree char *path = join(folder->path, *name);
         g_autofree char *below = join(to, *name);
         g_autofree char *inside = join(relative, *name);
         g_auto(RootEntry) entry = {0};
-        GError *problem = NULL;
-        if (root_tree_lookup(walk->tree, path, false, &entry, &problem)) {
-            if (!add_entry(walk, &entry, below, inside, false, depth + 1, error))
-                return false;
-        } else if (problem != NULL) {
-            g_propagate_error(error, problem);
+        if (root_tree_child(walk->tree, folder->path, *name, &entry) &&
+            !add_entry(walk, &entry, below, inside, false, depth + 1, error))
             return false;
-        }
     }
     return names != NULL;
 }
@@ -298,10 +292,7 @@ static bool hash_item(Hash *hash, const SelectionItem *item, FileIndex *index, G
             return error_set_errno(error, errno, "read link", item->file);
         hash_update(hash, target, (size_t) size);
     } else if (S_ISREG(item->st.st_mode)) {
-        struct stat st;
-        if (lstat(item->file, &st) != 0)
-            return error_set_errno(error, errno, "read", item->file);
-        g_autofree char *digest = file_index_digest(index, item->file, &st, error);
+        g_autofree char *digest = file_index_digest(index, item->file, &item->st, error);
         if (digest == NULL)
             return false;
         hash_update(hash, digest, strlen(digest));

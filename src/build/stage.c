@@ -94,17 +94,8 @@ static void start_scratch(Stage *stage)
 static bool start_from_image(Stage *stage, const char *base, GError **error)
 {
     g_autofree char *digest = image_resolve(stage->build->store, base, error);
-    if (digest == NULL) {
-        if (error != NULL && g_error_matches(*error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND) &&
-            strstr((*error)->message, "slipway") == NULL) {
-            g_autofree char *hint =
-                g_strdup_printf("; mend: slipway base %s, or slipway pull %s", base, base);
-            g_autofree char *text = g_strconcat((*error)->message, hint, NULL);
-            g_free((*error)->message);
-            (*error)->message = g_steal_pointer(&text);
-        }
+    if (digest == NULL)
         return false;
-    }
     g_autoptr(Image) image = image_load(stage->build->store, digest, error);
     if (image == NULL)
         return false;
