@@ -14,7 +14,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #define SECRET_LIMIT ((size_t) 1024 * 1024)
 #define IGNORE_LIMIT ((size_t) 4 * 1024 * 1024)
@@ -97,6 +99,26 @@ static bool open_context(Build *build, GError **error)
     return true;
 }
 
+/* What killed builds left in FOLDER under one of our names, older than a day, goes. */
+static void sweep(const char *folder, int64_t now)
+{
+    static const char *const prefixes[] = {"step-", "build-", "slipway-secret-"};
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        struct stat st;
+        bool ours = false;
+        for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++)
+            ours = ours || g_str_has_prefix(name, prefixes[i]);
+        if (ours && lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+            st.st_mtime < now - 24 * 3600)
+            file_remove_tree(AT_FDCWD, path, NULL);
+    }
+    if (dir != NULL)
+        g_dir_close(dir);
+}
+
 static bool open_folders(Build *build, GError **error)
 {
     g_autofree char *parent = state_folder(build->state, error, "cache", "build", NULL);
@@ -105,6 +127,8 @@ static bool open_folders(Build *build, GError **error)
         return false;
     g_autofree char *name = hash_hex(HASH_SHA256, build->context, strlen(build->context));
     g_autofree char *path = g_build_filename(indexes, name, NULL);
+    sweep(parent, build->now);
+    sweep("/dev/shm", build->now);
     build->index = file_index_open(path);
     build->context_tree = root_tree_of_folder(build->context, build->ignore);
     build->scratch = file_make_temporary_folder(parent, "build", error);
