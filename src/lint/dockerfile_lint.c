@@ -290,7 +290,11 @@ void dockerfile_lint(const char *path, const char *text, size_t length,
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(Dockerfile) file = dockerfile_parse(path, text, length, &error);
-    Lint lint = {.file = file, .path = path, .options = options, .findings = findings};
+    static const DockerfileLintOptions defaults;
+    Lint lint = {.file = file,
+                 .path = path,
+                 .options = options != NULL ? options : &defaults,
+                 .findings = findings};
     if (file == NULL) {
         add_syntax_error(&lint, error->message);
         return;

@@ -10,7 +10,7 @@ typedef struct {
 } DockerfileLintOptions;
 
 /* Appends findings for TEXT, called PATH in them. Text that does not parse is a finding (DL1000).
- */
+ * OPTIONS may be NULL: the usual rules. */
 void dockerfile_lint(const char *path, const char *text, size_t length,
                      const DockerfileLintOptions *options, GPtrArray *findings);
 

@@ -73,6 +73,17 @@ static void test_usual(void)
     g_assert_cmpstr(((Finding *) findings->pdata[0])->rule, ==, "DL3066");
 }
 
+/* No options at all are the usual rules too: the path of a commit asks so. */
+static void test_no_options(void)
+{
+    static const char text[] = "FROM debian:12 AS base\nFROM base\nCMD [\"a\"]\n";
+    g_autoptr(GPtrArray) usual = findings_new(), none = findings_new();
+    DockerfileLintOptions options = {NULL};
+    dockerfile_lint("D", text, strlen(text), &options, usual);
+    dockerfile_lint("D", text, strlen(text), NULL, none);
+    g_assert_cmpuint(none->len, ==, usual->len);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -82,5 +93,6 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &cases[i], test_case);
     }
     g_test_add_func("/dockerfile_lint/usual", test_usual);
+    g_test_add_func("/dockerfile_lint/no_options", test_no_options);
     return g_test_run();
 }
