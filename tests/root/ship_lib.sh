@@ -137,4 +137,11 @@ serving() { # ENVIRONMENT: the digest
 generation() { # PORT
     curl -s -o /dev/null -D - "http://127.0.0.1:$1/status/200" | tr -d '\r' | awk 'tolower($1) == "x-generation:" {print $2}'
 }
+# Only that of this state: others on this machine are not ours.
+kill_supervisor() {
+    for pid in $(pgrep -f "^[^ ]*slipway supervise"); do
+        tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "SLIPWAY_HOME=$SLIPWAY_HOME" && kill -KILL "$pid"
+    done
+    true
+}
 approve() { "$slipway" approve "$1" --as "${2:-bo}" --key "$work/keys/${2:-bo}"; }

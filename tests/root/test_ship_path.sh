@@ -57,7 +57,7 @@ status 0 "$slipway" rollback production; ok "rollback brings the earlier one bac
 
 "$LOAD_PROGRAM" --rate 200 --seconds 6 "http://127.0.0.1:$production_port/status/200" >"$work/load.json" & load=$!
 sleep 1
-pkill -KILL -f "^[^ ]*slipway supervise" || true
+kill_supervisor
 sleep 1
 status 0 "$slipway" ps; ok "a new supervisor adopts after kill -9" $?
 wait "$load"
