@@ -133,8 +133,8 @@ static bool stop_process(const char *folder, GError **error)
 {
     if (find_process(folder) == 0)
         return true;
-    g_autoptr(json_t) answer =
-        control_call(folder, "sock", json_pack("{s:s}", "op", "stop"), CALL_MS, NULL, NULL);
+    json_decref(
+        control_call(folder, "sock", json_pack("{s:s}", "op", "stop"), CALL_MS, NULL, NULL));
     return await_end(folder, error);
 }
 

@@ -171,7 +171,7 @@ static int allow_by_argument(scmp_filter_ctx filter, uint64_t capabilities)
 
     const uint64_t personalities[] = {0, 0x8, 0x20000, 0x20008, 0xffffffff};
     for (size_t i = 0; i < LENGTH(personalities); i++) {
-        const struct scmp_arg_cmp equal[] = {SCMP_A0(SCMP_CMP_EQ, personalities[i])};
+        const struct scmp_arg_cmp equal[] = {SCMP_A0(SCMP_CMP_EQ, personalities[i], 0)};
         result |= allow(filter, "personality", 1, equal);
     }
 
@@ -183,9 +183,9 @@ static int allow_by_argument(scmp_filter_ctx filter, uint64_t capabilities)
     }
     /* Device 0:0 is a whiteout, the mark of a deleted file in an overlay, and opens nothing. */
     const struct scmp_arg_cmp path[] = {SCMP_A1(SCMP_CMP_MASKED_EQ, S_IFMT, S_IFCHR),
-                                        SCMP_A2(SCMP_CMP_EQ, 0)};
+                                        SCMP_A2(SCMP_CMP_EQ, 0, 0)};
     const struct scmp_arg_cmp at[] = {SCMP_A2(SCMP_CMP_MASKED_EQ, S_IFMT, S_IFCHR),
-                                      SCMP_A3(SCMP_CMP_EQ, 0)};
+                                      SCMP_A3(SCMP_CMP_EQ, 0, 0)};
     result |= allow(filter, "mknod", 2, path) | allow(filter, "mknodat", 2, at);
 
     if ((capabilities >> CAP_SYS_ADMIN & 1) != 0) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+G_GNUC_PRINTF(6, 0)
 static void add_finding(Reader *reader, Severity severity, const char *rule, int line, int column,
                         const char *format, va_list arguments)
 {
