@@ -76,7 +76,7 @@ static int run_status(int argc, char **argv, GError **error)
 {
     g_autofree char *format = NULL;
     const GOptionEntry entries[] = {
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"}, {NULL}};
+        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"}, {0}};
     if (!command_parse(&command_advisories_status, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     if (argc > 1)

@@ -58,7 +58,7 @@ static int answer(const Command *command, int argc, char **argv, bool reject, GE
         {"comment", 0, 0, G_OPTION_ARG_STRING, &o.comment, "goes into the record", "TEXT"},
         {"format", 0, 0, G_OPTION_ARG_STRING, &o.format, "text, or json: the event stream",
          "text|json"},
-        {NULL},
+        {0},
     };
     ViewFormat format;
     if (!command_parse(command, entries, &argc, &argv, error) ||

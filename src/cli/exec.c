@@ -22,7 +22,7 @@ static int run(int argc, char **argv, GError **error)
     g_autofree char *timeout = NULL;
     const GOptionEntry entries[] = {
         {"timeout", 0, 0, G_OPTION_ARG_STRING, &timeout, "kill it then (default: never)", "TIME"},
-        {NULL},
+        {0},
     };
     if (!command_parse(&command_exec, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;

@@ -125,7 +125,7 @@ static int run(int argc, char **argv, GError **error)
         {"follow", 'f', 0, G_OPTION_ARG_NONE, &following, "go on with what comes", NULL},
         {"tail", 'n', 0, G_OPTION_ARG_INT, &last, "only the last N lines of each unit", "N"},
         {"timestamps", 't', 0, G_OPTION_ARG_NONE, &times, "with the time of each line", NULL},
-        {NULL},
+        {0},
     };
     if (!command_parse(&command_logs, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;

@@ -13,7 +13,7 @@ static int run_show(int argc, char **argv, GError **error)
         {"project", 0, 0, G_OPTION_ARG_STRING, &project_name, "which project", "NAME"},
         {"version", 0, 0, G_OPTION_ARG_INT64, &version, "another than the one in force", "N"},
         {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text or json", "text|json"},
-        {NULL},
+        {0},
     };
     if (!command_parse(&command_policy_show, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -48,7 +48,7 @@ static int run_accept(int argc, char **argv, GError **error)
         {"project", 0, 0, G_OPTION_ARG_STRING, &project_name, "which project", "NAME"},
         {"as", 0, 0, G_OPTION_ARG_STRING, &person, "who accepts", "NAME"},
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &key, "that person's private key", "FILE"},
-        {NULL},
+        {0},
     };
     if (!command_parse(&command_policy_accept, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;

@@ -95,7 +95,7 @@ static int run(int argc, char **argv, GError **error)
     g_autofree char *format = NULL;
     const GOptionEntry entries[] = {
         {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"},
-        {NULL},
+        {0},
     };
     if (!command_parse(&command_ps, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;

@@ -67,7 +67,7 @@ static int run(int argc, char **argv, GError **error)
         {"project", 0, 0, G_OPTION_ARG_STRING, &project_name, "which project", "NAME"},
         {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "text, or json: the event stream",
          "text|json"},
-        {NULL},
+        {0},
     };
     ViewFormat format;
     if (!command_parse(&command_rollback, entries, &argc, &argv, error) ||

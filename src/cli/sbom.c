@@ -11,7 +11,7 @@ static int run(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"output", 'o', 0, G_OPTION_ARG_STRING, &format_name,
          "spdx-json (default), cyclonedx-json, cyclonedx-1.5-json or purl", "FORMAT"},
-        {NULL}};
+        {0}};
     if (!command_parse(&command_sbom, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2)

@@ -86,7 +86,7 @@ static int run(int argc, char **argv, GError **error)
          "RULE"},
         {"format", 0, 0, G_OPTION_ARG_STRING, &format_name, "text (default), json or sarif",
          "FORMAT"},
-        {NULL}};
+        {0}};
     if (!command_parse(&command_scan, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2)

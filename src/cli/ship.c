@@ -13,7 +13,7 @@ static int run(int argc, char **argv, GError **error)
          "do not go on with an unfinished run of this commit", NULL},
         {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "text, or json: the event stream",
          "text|json"},
-        {NULL},
+        {0},
     };
     ViewFormat format;
     if (!command_parse(&command_ship, entries, &argc, &argv, error) ||

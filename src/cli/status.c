@@ -28,7 +28,7 @@ static bool parse(const Command *command, Options *o, int *argc, char ***argv, G
         {"project", 0, 0, G_OPTION_ARG_STRING, &o->project, "only this project", "NAME"},
         {"format", 0, 0, G_OPTION_ARG_STRING, &o->format, "text or json", "text|json"},
         {"limit", 'n', 0, G_OPTION_ARG_INT, &o->limit, "at most so many lines", "N"},
-        {NULL},
+        {0},
     };
     if (!command_parse(command, entries, argc, argv, error))
         return false;

@@ -35,7 +35,7 @@ static int run(int argc, char **argv, GError **error)
          NULL},
         {"background", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &background,
          "end when nothing lives and nothing is asked", NULL},
-        {NULL},
+        {0},
     };
     if (!command_parse(&command_supervise, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;

@@ -38,7 +38,7 @@ static int run(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"once", 0, 0, G_OPTION_ARG_NONE, &once, "one look, then end (so without a terminal)",
          NULL},
-        {NULL},
+        {0},
     };
     if (!command_parse(&command_top, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;

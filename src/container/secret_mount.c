@@ -29,7 +29,6 @@ static bool mount_private(const char *folder, GError **error)
 
 static SecretMount *make_folder(const char *folder, GError **error)
 {
-    g_autoptr(GError) problem = NULL;
     SecretMount *mount = g_new0(SecretMount, 1);
     if (geteuid() == 0) {
         mount->folder = g_build_filename(folder, "secrets", NULL);

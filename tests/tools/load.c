@@ -51,7 +51,7 @@ static const GOptionEntry entries[] = {
     {"generation-header", 0, 0, G_OPTION_ARG_STRING, &generation_header,
      "answers are counted by it", "NAME"},
     {"timeout-ms", 0, 0, G_OPTION_ARG_INT, &timeout_ms, "10000 by default", "N"},
-    {NULL},
+    {0},
 };
 
 static struct sockaddr_in target;

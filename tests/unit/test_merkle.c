@@ -19,7 +19,7 @@ static void test_roots(void)
         MerkleHash root = merkle_root(&tree);
         g_autofree char *hex = hash_format_hex(root.bytes, sizeof root.bytes);
         g_assert_cmpstr(hex, ==, roots[i]);
-        MerkleHash leaf = merkle_leaf("abc" + i, 1);
+        MerkleHash leaf = merkle_leaf(&"abc"[i], 1);
         merkle_append(&tree, &leaf);
     }
 }
