@@ -125,7 +125,8 @@ static bool lint_dockerfile(Check *check, GPtrArray *findings, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
     }
-    dockerfile_lint(settings->build_file, text, length, NULL, findings);
+    const DockerfileLintOptions options = {.rules = NULL};
+    dockerfile_lint(settings->build_file, text, length, &options, findings);
     return report_apply_ignores(findings, check->spec->project, true, error);
 }
 
