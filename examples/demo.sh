@@ -24,8 +24,10 @@ if $stop; then
     exit 0
 fi
 
-bold=$(tput bold 2>/dev/null || true)
-plain=$(tput sgr0 2>/dev/null || true)
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 # run STATUS COMMAND…: shows the command, and fails the demo unless it ends with STATUS.
 run() {
@@ -77,20 +79,22 @@ done
 say "3. Advisories: a small file; the first commit has something it knows of"
 run 0 advisories import "$examples/advisories"
 cp "$repository/Dockerfile" "$demo/Dockerfile.good"
-cp "$repository/requirements.lock" "$demo/requirements.good"
-if python3 -c 'import urllib.request as u; u.urlopen("https://pypi.org/simple/bottle/", timeout=10)' 2>/dev/null; then
-    echo "  a Python package index answers: the old release of the dependency comes from there"
+if python3 -c 'import urllib.request as u; u.urlopen("https://pypi.org/simple/idna/", timeout=10)' 2>/dev/null; then
+    echo "  a Python package index answers: the commit adds an old release from there"
     cp "$examples/advisories/requirements.vulnerable.lock" "$repository/requirements.lock"
+    mended=$examples/advisories/requirements.mended.lock
 else
-    echo "  no Python package index answers: an extra Debian package stands for the old release"
+    echo "  no Python package index answers: the commit adds a Debian package instead"
     sed -i 's/python3=3.11.\*/python3=3.11.* patch=2.*/' "$repository/Dockerfile"
+    mended=$examples/orders/requirements.lock
 fi
 commit ana "Take orders over HTTP"
 run 1 ship "$repository"
-echo "  stopped by the scan; mended by the release that has the fix:"
+"$slipway" audit log | grep -q 'failed *vulnerabilities' || { echo "demo: it was not the scan that stopped it" >&2; exit 1; }
+echo "  stopped by what is known against a package; mended by the release that has the fix:"
 cp "$demo/Dockerfile.good" "$repository/Dockerfile"
-cp "$demo/requirements.good" "$repository/requirements.lock"
-commit ana "Use the release that has the fix"
+cp "$mended" "$repository/requirements.lock"
+commit ana "Use what has no known vulnerability"
 git -C "$repository" tag v1.0.0
 
 say "4. The same path again: staging, then a person is asked"
@@ -115,7 +119,7 @@ say "6. A release that turns bad under load is taken back by the watch"
 commit ana "Turn bad after a while"
 run 5 ship "$repository"
 id=$(waiting)
-python3 "$examples/load.py" http://127.0.0.1:8080/orders 200 40 "$demo/load.json" &
+python3 "$examples/load.py" http://127.0.0.1:8080/orders 200 15 "$demo/load.json" &
 load=$!
 run 3 approve "$id" --as bo --key "$keys/bo"
 wait "$load"

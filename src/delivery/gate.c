@@ -238,6 +238,7 @@ static bool check_vulnerabilities(Inquiry *q, int64_t version, GError **error)
     clock_parse_duration(json_get_string(advisories, "max-age"), &max_age, NULL);
     int64_t age = clock_now_ns() / 1000000 - json_get_integer(detail, "database_time", 0) * 1000;
     gint64 count = count_from(json_object_get(detail, "counts"), worst);
+    gint64 unknown = json_get_integer(json_object_get(detail, "counts"), "unknown", 0);
     bool covered = json_get_boolean(detail, "covered", false);
     const char *uncovered = json_get_string(detail, "uncovered");
 
@@ -257,6 +258,10 @@ static bool check_vulnerabilities(Inquiry *q, int64_t version, GError **error)
     else if (!covered)
         add(q, "vulnerabilities", GATE_WARNED, evidence, "none known; not covered: %s",
             uncovered != NULL ? uncovered : "no advisories");
+    else if (unknown > 0)
+        add(q, "vulnerabilities", GATE_WARNED, evidence,
+            "none of severity %s or worse; %" G_GINT64_FORMAT " of unknown severity",
+            severity_name(worst), unknown);
     else
         add(q, "vulnerabilities", GATE_PASSED, evidence, "none of severity %s or worse",
             severity_name(worst));
