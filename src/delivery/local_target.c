@@ -315,8 +315,17 @@ static UnitSpec unit_spec(const LocalPlan *plan, const char *id, const char *con
     };
 }
 
+static char *pin_holder(const char *deployment)
+{
+    return g_strdup_printf("deployment:%s", deployment);
+}
+
 bool local_start(Delivery *delivery, const LocalPlan *plan, GError **error)
 {
+    /* What runs must not be collected, whatever becomes of its names. */
+    g_autofree char *holder = pin_holder(plan->deployment->id);
+    if (!image_pin(delivery->store, holder, plan->deployment->digest, error))
+        return false;
     for (int i = 1; i <= plan->settings->replicas; i++) {
         g_autofree char *id = local_unit_id(plan->deployment, i);
         UnitSpec spec = unit_spec(plan, id, (const char *const *) plan->argv);
@@ -337,7 +346,8 @@ bool local_stop(Delivery *delivery, const char *deployment, GError **error)
             !unit_remove(delivery->units, unit->id, error))
             return false;
     }
-    return true;
+    g_autofree char *holder = pin_holder(deployment);
+    return image_unpin(delivery->store, holder, error);
 }
 
 bool local_is_running(Delivery *delivery, const Deployment *deployment, int replicas)
