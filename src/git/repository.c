@@ -162,16 +162,46 @@ static void person_free(gpointer data)
     g_free(person);
 }
 
-/* "Name <mail>" as in a trailer; NULL when it has no address. */
-static GitPerson *parse_person(const char *text)
+/* Takes each address of LINE ("Name <mail>", "mail", several) into PEOPLE. */
+static void add_people(GPtrArray *people, const char *line)
 {
-    const char *open = strrchr(text, '<'), *end = strrchr(text, '>');
-    if (open == NULL || end == NULL || end < open)
-        return NULL;
-    GitPerson *person = g_new0(GitPerson, 1);
-    person->name = g_strstrip(g_strndup(text, (gsize) (open - text)));
-    person->email = g_strndup(open + 1, (gsize) (end - open - 1));
-    return person;
+    static GRegex *address;
+    if (g_once_init_enter(&address)) {
+        GRegex *made =
+            g_regex_new("[^\\s<>,;:\"'()]+@[^\\s<>,;:\"'()]+", G_REGEX_OPTIMIZE, 0, NULL);
+        g_once_init_leave(&address, made);
+    }
+    g_autoptr(GMatchInfo) match = NULL;
+    for (g_regex_match(address, line, 0, &match); g_match_info_matches(match);
+         g_match_info_next(match, NULL)) {
+        int start;
+        g_match_info_fetch_pos(match, 0, &start, NULL);
+        GitPerson *person = g_new0(GitPerson, 1);
+        g_autofree char *before = g_strndup(line, (gsize) start);
+        person->name = g_strdup(g_strstrip(g_strdelimit(before, "<,;", ' ')));
+        person->email = g_match_info_fetch(match, 0);
+        g_ptr_array_add(people, person);
+    }
+}
+
+/* Who "Co-authored-by:" names, anywhere in BODY and however it is written: git sees trailers only
+ * in the last paragraph, and whoever had a hand in a change should not slip out by a line below it.
+ */
+static GPtrArray *read_co_authors(char *const *body)
+{
+    GPtrArray *people = g_ptr_array_new_with_free_func(person_free);
+    g_autoptr(GRegex) key =
+        g_regex_new("^\\W*co-?\\s?(?:author|develop)(?:ed)?[- ]?(?:by)?\\s*:(.*)$",
+                    G_REGEX_CASELESS | G_REGEX_RAW, 0, NULL);
+    for (; *body != NULL; body++) {
+        g_autoptr(GMatchInfo) match = NULL;
+        if (!g_regex_match(key, *body, 0, &match))
+            continue;
+        g_autofree char *value = g_match_info_fetch(match, 1);
+        g_autofree char *text = g_utf8_make_valid(value, -1);
+        add_people(people, text);
+    }
+    return people;
 }
 
 static bool is_version(const char *tag)
@@ -193,10 +223,9 @@ GitCommit *git_commit_read(const GitRepository *repository, const char *revision
         return NULL;
     }
     g_strchomp(id);
-    g_autofree char *text = git(
-        repository->root, NULL, error, "show", "--no-patch", "--no-show-signature",
-        "--format=%H%n%T%n%an%n%ae%n%cn%n%ce%n%ct%n%s%n%(trailers:key=Co-authored-by,valueonly)",
-        id);
+    g_autofree char *text =
+        git(repository->root, NULL, error, "show", "--no-patch", "--no-show-signature",
+            "--format=%H%n%T%n%an%n%ae%n%cn%n%ce%n%ct%n%s%n%B", id);
     if (text == NULL)
         return NULL;
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -211,12 +240,7 @@ GitCommit *git_commit_read(const GitRepository *repository, const char *revision
     commit->committer = (GitPerson){g_strdup(lines[4]), g_strdup(lines[5])};
     commit->time = g_ascii_strtoll(lines[6], NULL, 10);
     commit->subject = g_strdup(lines[7]);
-    commit->co_authors = g_ptr_array_new_with_free_func(person_free);
-    for (size_t i = 8; lines[i] != NULL; i++) {
-        GitPerson *person = parse_person(lines[i]);
-        if (person != NULL)
-            g_ptr_array_add(commit->co_authors, person);
-    }
+    commit->co_authors = read_co_authors(lines + 8);
     g_autofree char *tags =
         git(repository->root, NULL, error, "tag", "--points-at", id, "--sort=-version:refname");
     if (tags == NULL)

@@ -17,7 +17,7 @@ typedef struct {
     char *tree; /* of the commit */
     char *subject;
     GitPerson author, committer;
-    GPtrArray *co_authors; /* GitPerson *, from Co-authored-by trailers */
+    GPtrArray *co_authors; /* GitPerson *, from Co-authored-by lines anywhere in the message */
     int64_t time;          /* of the committer, seconds since 1970 */
     char *version;         /* highest "vX.Y.Z" tag on it; NULL: none */
 } GitCommit;
