@@ -21,10 +21,10 @@ const char *severity_name(Severity severity);
 bool severity_parse(const char *text, Severity *severity);
 
 typedef struct {
-    char *rule;       /* our id, or the field's where we mean the same: "DL3008", "github-pat" */
-    char **aliases;   /* ids of the same thing elsewhere; NULL-terminated, may be NULL */
+    char *rule;     /* our id, or the field's where we mean the same: "DL3008", "github-pat" */
+    char **aliases; /* ids of the same thing elsewhere; NULL-terminated, may be NULL */
     Severity severity;
-    char *path; /* relative to what was looked at */
+    char *path;                             /* relative to what was looked at */
     int line, column, end_line, end_column; /* from 1; 0: unknown */
     char *message;
     char *fingerprint; /* stable over line moves; may be NULL */

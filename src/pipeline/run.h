@@ -30,7 +30,8 @@ struct PipelineRunSpec {
     const char *ref;                 /* "refs/heads/main" */
     const char *base_ref, *head_ref; /* of pull requests; may be NULL */
     bool uncommitted;
-    bool content_only; /* REPOSITORY_FOLDER is the commit's content without .git: checkout copies it */
+    bool content_only; /* REPOSITORY_FOLDER is the commit's content without .git: checkout copies it
+                        */
     const char *actor; /* NULL: "slipway" */
 
     const char *event_name; /* NULL: "push" */

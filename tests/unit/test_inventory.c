@@ -87,8 +87,9 @@ static void test_alpine(void)
 {
     static const TestFile files[] = {
         {"etc/os-release", "ID=alpine\nVERSION_ID=3.18.4\n"},
-        {"lib/apk/db/installed", "C:Q1x=\nP:musl-utils\nV:1.2.4-r2\nA:x86_64\no:musl\nL:MIT\nF:bin\n"
-                                 "R:ldd\n\nP:zlib\nV:1.2.13-r1\nA:x86_64\no:zlib\n"}};
+        {"lib/apk/db/installed",
+         "C:Q1x=\nP:musl-utils\nV:1.2.4-r2\nA:x86_64\no:musl\nL:MIT\nF:bin\n"
+         "R:ldd\n\nP:zlib\nV:1.2.13-r1\nA:x86_64\no:zlib\n"}};
     expect(files, G_N_ELEMENTS(files),
            "pkg:apk/alpine/musl-utils@1.2.4-r2?arch=x86_64&distro=alpine-3.18.4&upstream=musl\n"
            "pkg:apk/alpine/zlib@1.2.13-r1?arch=x86_64&distro=alpine-3.18.4\n",
@@ -107,8 +108,9 @@ static void test_locks(void)
          "\"node_modules/a\":{\"version\":\"1.2.3\"},"
          "\"node_modules/b/node_modules/alias\":{\"name\":\"@x/y\",\"version\":\"2.0.0\"},"
          "\"node_modules/l\":{\"link\":true}}}"},
-        {"old/package-lock.json", "{\"dependencies\":{\"d\":{\"version\":\"1.0.0\",\"dependencies\":"
-                                  "{\"e\":{\"version\":\"npm:f@3.0.0\"}}}}}"},
+        {"old/package-lock.json",
+         "{\"dependencies\":{\"d\":{\"version\":\"1.0.0\",\"dependencies\":"
+         "{\"e\":{\"version\":\"npm:f@3.0.0\"}}}}}"},
         {"y/yarn.lock", "# yarn lockfile v1\n\n\"@s/p@^1.0\", \"@s/p@^1.1\":\n  version \"1.1.5\"\n"
                         "q@^2:\n  version \"2.0.0\"\n"},
         {"z/yarn.lock", "__metadata:\n  version: 6\n\n\"r@npm:^1.0.0\":\n  version: 1.0.7\n"
