@@ -69,7 +69,6 @@ char *config_path(Stage *stage, const char *path);
 void config_add_history(Stage *stage, const char *created_by, bool empty);
 bool config_apply(Stage *stage, const Instruction *in, GError **error);
 char *expand_in_stage(Stage *stage, const char *word, GError **error);
-char **expand_all_in_stage(Stage *stage, char **words, GError **error);
 
 /* step.c: a step that makes a layer, from the cache or by WORK */
 typedef bool (*StepWork)(Stage *stage, const char *upper, const char *scratch, void *data,

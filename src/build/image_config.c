@@ -56,7 +56,7 @@ char *expand_in_stage(Stage *stage, const char *word, GError **error)
     return expand_word(&scope, word, error);
 }
 
-char **expand_all_in_stage(Stage *stage, char **words, GError **error)
+static char **expand_all_in_stage(Stage *stage, char **words, GError **error)
 {
     ExpandScope scope = {stage->build->file->escape, lookup, stage};
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);

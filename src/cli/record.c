@@ -15,7 +15,8 @@ Ledger *record_open(State *state, GError **error)
     return ledger_open(state, &signer, error);
 }
 
-char *record_actor(void)
+/* "local:USER": who runs this command, as far as the machine knows. */
+static char *record_actor(void)
 {
     const struct passwd *user = getpwuid(getuid());
     return user != NULL ? g_strconcat("local:", user->pw_name, NULL)

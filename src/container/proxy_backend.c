@@ -255,7 +255,7 @@ void backend_forget_waiter(Backend *backend, Client *client)
     g_queue_remove(&backend->waiting, client);
 }
 
-void backend_distrust_stock(Backend *backend)
+static void backend_distrust_stock(Backend *backend)
 {
     if (g_get_monotonic_time() - backend->stocked_us > STOCK_TRUST_US)
         drop_stock(backend);

@@ -172,7 +172,6 @@ Upstream *backend_take_idle(Backend *backend);
 int backend_take_socket(Backend *backend, Client *client);
 void backend_forget_waiter(Backend *backend, Client *client);
 /* After a refused connection: sockets of a network that is gone are thrown away. */
-void backend_distrust_stock(Backend *backend);
 void backend_expire_idle(Backend *backend, int64_t now_us);
 Upstream *upstream_connect(Backend *backend, int taken_fd, Client *client);
 void upstream_close(Upstream *upstream);

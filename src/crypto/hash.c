@@ -123,11 +123,6 @@ void hash_update(Hash *hash, const void *bytes, size_t length)
     g_assert(ok == 1);
 }
 
-HashAlgorithm hash_algorithm(const Hash *hash)
-{
-    return hash->algorithm;
-}
-
 void hash_finish(Hash *hash, uint8_t *out)
 {
     int ok = EVP_DigestFinal_ex(hash->context, out, NULL);

@@ -38,7 +38,6 @@ Hash *hash_new(HashAlgorithm algorithm);
 /* A second one that has seen the same bytes: for a digest in the middle of a stream. */
 Hash *hash_copy(const Hash *hash);
 void hash_update(Hash *hash, const void *bytes, size_t length);
-HashAlgorithm hash_algorithm(const Hash *hash);
 /* The result, raw or as text; after either HASH can only be freed. */
 void hash_finish(Hash *hash, uint8_t *out);
 char *hash_finish_hex(Hash *hash);

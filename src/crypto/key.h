@@ -42,7 +42,6 @@ char *public_key_format_ssh(const PublicKey *key);
 /* "SHA256:…" as `ssh-keygen -l` prints it. */
 char *public_key_fingerprint(const PublicKey *key);
 /* SubjectPublicKeyInfo, and base64 of its SHA-256 (the hint of a Sigstore bundle). */
-uint8_t *public_key_spki(const PublicKey *key, size_t *length);
 char *public_key_hint(const PublicKey *key);
 /* The 32 bytes of an Ed25519 key; false for other kinds. */
 bool public_key_raw_ed25519(const PublicKey *key, uint8_t raw[32]);

@@ -21,7 +21,6 @@ bool key_accept(EVP_PKEY *pkey, KeyKind *kind, GError **error);
 
 /* Takes PKEY, also when it fails. NAME is for messages. */
 PublicKey *public_key_take(const char *name, EVP_PKEY *pkey, GError **error);
-PrivateKey *private_key_take(const char *name, EVP_PKEY *pkey, GError **error);
 
 /* One PEM block of TEXT: its type (free with g_free) and its bytes; FALSE when there is none. The
  * bytes are the caller's to wipe with key_wipe_free. */

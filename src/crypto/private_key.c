@@ -16,7 +16,7 @@
 
 #define FILE_LIMIT (64 * 1024)
 
-PrivateKey *private_key_take(const char *name, EVP_PKEY *pkey, GError **error)
+static PrivateKey *private_key_take(const char *name, EVP_PKEY *pkey, GError **error)
 {
     g_autoptr(PrivateKey) key = g_new(PrivateKey, 1);
     *key = (PrivateKey){.pkey = pkey};

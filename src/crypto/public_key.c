@@ -274,7 +274,7 @@ char *public_key_fingerprint(const PublicKey *key)
     return g_strconcat("SHA256:", text, NULL);
 }
 
-uint8_t *public_key_spki(const PublicKey *key, size_t *length)
+static uint8_t *public_key_spki(const PublicKey *key, size_t *length)
 {
     unsigned char *der = NULL;
     int n = i2d_PUBKEY(key->pkey, &der);

@@ -40,7 +40,8 @@ bool ssh_read_string(SshReader *reader, const uint8_t **bytes, size_t *length)
     return true;
 }
 
-bool ssh_read_exactly(SshReader *reader, const char *text)
+/* The next string is exactly TEXT. */
+static bool ssh_read_exactly(SshReader *reader, const char *text)
 {
     const uint8_t *bytes;
     size_t length;

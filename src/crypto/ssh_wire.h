@@ -16,8 +16,6 @@ typedef struct {
 bool ssh_read_uint32(SshReader *reader, uint32_t *value);
 /* Borrows from the reader's bytes. */
 bool ssh_read_string(SshReader *reader, const uint8_t **bytes, size_t *length);
-/* The next string is exactly TEXT. */
-bool ssh_read_exactly(SshReader *reader, const char *text);
 
 void ssh_write_uint32(GByteArray *out, uint32_t value);
 void ssh_write_string(GByteArray *out, const void *bytes, size_t length);

@@ -56,7 +56,8 @@ static bool probe_unit(Delivery *delivery, const LocalPlan *plan, const char *un
     return fd >= 0;
 }
 
-bool probe_once(Delivery *delivery, const LocalPlan *plan, GError **error)
+/* One health check of each replica. */
+static bool probe_once(Delivery *delivery, const LocalPlan *plan, GError **error)
 {
     for (int i = 1; i <= plan->settings->replicas; i++) {
         g_autofree char *id = local_unit_id(plan->deployment, i);

@@ -8,9 +8,6 @@
  * INVALID with the last answer when it never did, or when a unit ended meanwhile. */
 bool probe_until_healthy(Delivery *delivery, const LocalPlan *plan, GError **error);
 
-/* One health check of each replica. */
-bool probe_once(Delivery *delivery, const LocalPlan *plan, GError **error);
-
 typedef struct {
     int passed, failed;
     json_t *checks; /* [{"request","status","passed","why"}] */

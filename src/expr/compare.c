@@ -32,7 +32,7 @@ static guint64 utf16_order(gunichar c)
     return (guint64) (0xd800 + ((c - 0x10000) >> 10)) << 32 | c;
 }
 
-int expr_text_compare(const char *a, const char *b)
+static int expr_text_compare(const char *a, const char *b)
 {
     while (*a != '\0' && *b != '\0') {
         guint64 x = utf16_order(upper(g_utf8_get_char(a)));

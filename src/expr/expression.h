@@ -43,9 +43,6 @@ ExprValue *expression_evaluate(const Expression *expression, const ExprScope *sc
 bool expression_calls(const Expression *expression, const char *const *names);
 /* true: the tree names CONTEXT (any case) somewhere. */
 bool expression_uses(const Expression *expression, const char *context);
-/* Calls VISIT for every `CONTEXT.NAME` and `CONTEXT['NAME']` of the tree. */
-void expression_each_property(const Expression *expression, const char *context,
-                              void (*visit)(void *user, const char *name), void *user);
 
 /* Text that parses to the same tree, fully parenthesised where precedence asks for it. */
 char *expression_format(const Expression *expression);

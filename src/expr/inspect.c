@@ -35,27 +35,6 @@ bool expression_uses(const Expression *expression, const char *context)
     return expression->root != NULL && uses(expression->root, context);
 }
 
-static void each_property(const ExprNode *node, const char *context,
-                          void (*visit)(void *user, const char *name), void *user)
-{
-    if (node->kind == NODE_INDEX && !node->star) {
-        const ExprNode *object = node_child(node, 0);
-        const ExprNode *key = node_child(node, 1);
-        if (object->kind == NODE_CONTEXT && g_ascii_strcasecmp(object->text, context) == 0 &&
-            key->kind == NODE_LITERAL && key->literal->kind == EXPR_STRING)
-            visit(user, key->literal->string);
-    }
-    for (guint i = 0; node->children != NULL && i < node->children->len; i++)
-        each_property(node_child(node, i), context, visit, user);
-}
-
-void expression_each_property(const Expression *expression, const char *context,
-                              void (*visit)(void *user, const char *name), void *user)
-{
-    if (expression->root != NULL)
-        each_property(expression->root, context, visit, user);
-}
-
 /* How tightly a node binds: the row of the precedence table, from low to high. */
 static int binding(const ExprNode *node)
 {

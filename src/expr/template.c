@@ -79,14 +79,6 @@ void template_free(Template *template)
     g_free(template);
 }
 
-bool template_is_literal(const Template *template)
-{
-    for (guint i = 0; i < template->pieces->len; i++)
-        if (((TemplatePiece *) template->pieces->pdata[i])->expression != NULL)
-            return false;
-    return true;
-}
-
 ExprValue *template_evaluate(const Template *template, const ExprScope *scope, GError **error)
 {
     if (template->pieces->len == 1) {

@@ -22,5 +22,3 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Template, template_free)
 
 /* Exactly one expression and nothing else: its typed value. Else text, pieces joined. */
 ExprValue *template_evaluate(const Template *template, const ExprScope *scope, GError **error);
-
-bool template_is_literal(const Template *template);

@@ -64,7 +64,6 @@ bool expr_less(const ExprValue *a, const ExprValue *b);
 bool expr_greater(const ExprValue *a, const ExprValue *b);
 
 /* Ordinal comparison of UTF-16 units after upper-casing each character by itself. */
-int expr_text_compare(const char *a, const char *b);
 /* The text upper-cased character by character, as comparisons see it. */
 char *expr_text_fold(const char *text);
 

@@ -566,17 +566,3 @@ bool yaml_as_number(const YamlNode *node, double *value)
     *value = negative ? -INFINITY : INFINITY;
     return is_one_of(text, infinities);
 }
-
-bool yaml_error(GError **error, const char *name, const YamlNode *at, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *message = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    if (at != NULL)
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "%s:%d:%d: %s", name, at->line,
-                    at->column, message);
-    else
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID, "%s: %s", name, message);
-    return false;
-}

@@ -46,7 +46,3 @@ bool yaml_is_null(const YamlNode *node);
 bool yaml_as_boolean(const YamlNode *node, bool *value);
 bool yaml_as_integer(const YamlNode *node, gint64 *value);
 bool yaml_as_number(const YamlNode *node, double *value);
-
-/* Sets INVALID: "NAME:line:column: message". Returns false. */
-bool yaml_error(GError **error, const char *name, const YamlNode *at, const char *format, ...)
-    G_GNUC_PRINTF(4, 5);

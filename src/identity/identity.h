@@ -37,7 +37,6 @@ Person *identity_person(State *state, const char *name, GError **error);
 /* The person EMAIL belongs to, any case, removed people too; NOT_FOUND, with the mend. */
 Person *identity_find_by_email(State *state, const char *email, GError **error);
 /* The person who has the key of FINGERPRINT, removed keys too; NOT_FOUND. */
-Person *identity_find_by_key(State *state, const char *fingerprint, GError **error);
 /* Person *, by name; only active ones unless REMOVED_TOO. The array owns them. */
 GPtrArray *identity_people(State *state, bool removed_too, GError **error);
 

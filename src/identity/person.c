@@ -166,15 +166,6 @@ Person *identity_find_by_email(State *state, const char *email, GError **error)
                     lower, lower);
 }
 
-Person *identity_find_by_key(State *state, const char *fingerprint, GError **error)
-{
-    GError *trouble = NULL;
-    Person *person = read_person(
-        state->database, PERSON "JOIN person_key k ON k.person = p.name WHERE k.fingerprint = ?",
-        fingerprint, &trouble);
-    return found_or(person, trouble, error, "nobody is enrolled with the key %s", fingerprint);
-}
-
 static void free_person(gpointer person)
 {
     person_free(person);

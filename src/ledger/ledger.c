@@ -91,15 +91,17 @@ static char *read_origin(Database *database, GError **error)
     return NULL;
 }
 
-char *record_checkpoint_text(const Ledger *ledger, uint64_t size, const uint8_t chain[CHAIN_LENGTH],
-                             const MerkleHash *root)
+/* The checkpoint text for SIZE entries that end with CHAIN under ROOT. */
+static char *record_checkpoint_text(const Ledger *ledger, uint64_t size,
+                                    const uint8_t chain[CHAIN_LENGTH], const MerkleHash *root)
 {
     g_autofree char *encoded = base64_encode(chain, CHAIN_LENGTH);
     g_autofree char *extension = g_strconcat(CHAIN_PREFIX, encoded, NULL);
     return checkpoint_format(ledger->origin, size, root->bytes, extension);
 }
 
-bool record_checkpoint_chain(char **extensions, uint8_t chain[CHAIN_LENGTH])
+/* The chain value that a checkpoint's extension names; false when it names none. */
+static bool record_checkpoint_chain(char **extensions, uint8_t chain[CHAIN_LENGTH])
 {
     for (char **line = extensions; *line != NULL; line++) {
         if (!g_str_has_prefix(*line, CHAIN_PREFIX))

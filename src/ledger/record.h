@@ -28,12 +28,6 @@ void chain_extend(uint8_t chain[CHAIN_LENGTH], const char *body, size_t length);
  * bytes. Borrowed texts. */
 GPtrArray *entry_mentions(const json_t *body);
 
-/* The checkpoint text for SIZE entries that end with CHAIN under ROOT. */
-char *record_checkpoint_text(const Ledger *ledger, uint64_t size, const uint8_t chain[CHAIN_LENGTH],
-                             const MerkleHash *root);
-/* The chain value that a checkpoint's extension names; false when it names none. */
-bool record_checkpoint_chain(char **extensions, uint8_t chain[CHAIN_LENGTH]);
-
 /* All reads until record_end_reading see one moment. */
 bool record_begin_reading(Ledger *ledger, GError **error);
 void record_end_reading(Ledger *ledger);

@@ -147,11 +147,6 @@ const char *http_request_path(const HttpRequest *request)
     return request->path;
 }
 
-const char *http_request_target(const HttpRequest *request)
-{
-    return request->target;
-}
-
 const GPtrArray *http_request_query(const HttpRequest *request)
 {
     return request->query;

@@ -37,7 +37,6 @@ void http_server_stop(HttpServer *server, int grace_ms);
 /* What was asked. Texts live as long as the request. */
 const char *http_request_method(const HttpRequest *request);
 const char *http_request_path(const HttpRequest *request);       /* decoded, begins with '/' */
-const char *http_request_target(const HttpRequest *request);     /* as sent, with the query */
 const GPtrArray *http_request_query(const HttpRequest *request); /* HttpParameter *, http_url.h */
 const char *http_request_header(const HttpRequest *request, const char *name); /* or NULL */
 int64_t http_request_content_length(const HttpRequest *request);               /* -1: not said */

@@ -112,7 +112,7 @@ static bool init_program(Plan *plan, const SandboxSpec *spec, GError **error)
 
 /* -- mounts ----------------------------------------------------------------------------------- */
 
-void plan_add_file(Plan *plan, const char *target, char *content, bool writable)
+static void plan_add_file(Plan *plan, const char *target, char *content, bool writable)
 {
     PlanMount mount = {.kind = PLAN_MOUNT_FILE,
                        .content = content,
@@ -124,7 +124,7 @@ void plan_add_file(Plan *plan, const char *target, char *content, bool writable)
     g_array_append_val(plan->mounts, mount);
 }
 
-void plan_add_bind(Plan *plan, const char *source, const char *target, bool folder)
+static void plan_add_bind(Plan *plan, const char *source, const char *target, bool folder)
 {
     PlanMount mount = {.kind = PLAN_MOUNT_BIND,
                        .source = g_strdup(source),

@@ -92,11 +92,9 @@ void program_init_copy(Program *program, const Program *original, const char *co
 void program_clear(Program *program);
 
 /* Adds a memory file at TARGET, read-only for the sandbox unless WRITABLE. */
-void plan_add_file(Plan *plan, const char *target, char *content, bool writable);
 /* Adds what shows the limits of a sandbox inside: the folder of a control group of VERSION, for
  * programs that size themselves by it. */
 void plan_add_group(Plan *plan, const char *controller, int version, const char *folder);
 /* Adds SOURCE (file or folder) read-only at TARGET. */
-void plan_add_bind(Plan *plan, const char *source, const char *target, bool folder);
 /* Fills in the folders and entries of a HOST root. */
 void plan_add_host_root(Plan *plan);

@@ -10,7 +10,7 @@
 #define NANOSECONDS INT64_C(1000000000)
 #define LAYERS_LIMIT 1000
 
-void referred_layer_free(gpointer data)
+static void referred_layer_free(gpointer data)
 {
     ReferredLayer *layer = data;
     g_free(layer->manifest);

@@ -27,8 +27,6 @@ typedef struct {
     json_t *annotations; /* the layer's; may be NULL */
 } ReferredLayer;
 
-void referred_layer_free(gpointer layer);
-
 /* The layers of all manifests whose subject is DIGEST in REPOSITORY, newest first: an array of
  * ReferredLayer *. Manifests that cannot be read are left out: anyone may push one. */
 GPtrArray *referrer_layers(ContentStore *store, const char *repository, const char *digest,

@@ -197,11 +197,6 @@ int64_t database_changes(Database *database)
     return sqlite3_changes64(database->handle);
 }
 
-int64_t database_last_id(Database *database)
-{
-    return sqlite3_last_insert_rowid(database->handle);
-}
-
 bool database_begin(Database *database, GError **error)
 {
     g_autofree char *sql = database->depth == 0

@@ -40,7 +40,6 @@ bool database_run(Database *database, GError **error, const char *sql, const cha
 
 /* Rows changed by the last statement; the row id of the last insert. */
 int64_t database_changes(Database *database);
-int64_t database_last_id(Database *database);
 
 /* A write transaction (BEGIN IMMEDIATE). They nest: an inner pair is a savepoint. */
 bool database_begin(Database *database, GError **error);

@@ -18,8 +18,6 @@ typedef struct {
 
 void reader_error(Reader *reader, const char *rule, int line, int column, const char *format, ...)
     G_GNUC_PRINTF(5, 6);
-void reader_warn(Reader *reader, const char *rule, int line, int column, const char *format, ...)
-    G_GNUC_PRINTF(5, 6);
 
 /* The one document of TEXT as values, typed by the 1.2 core schema; NULL with a finding. */
 PipelineValue *reader_parse(Reader *reader, const char *text, size_t length);

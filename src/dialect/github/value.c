@@ -31,7 +31,8 @@ void reader_error(Reader *reader, const char *rule, int line, int column, const 
     va_end(arguments);
 }
 
-void reader_warn(Reader *reader, const char *rule, int line, int column, const char *format, ...)
+static void reader_warn(Reader *reader, const char *rule, int line, int column, const char *format,
+                        ...)
 {
     va_list arguments;
     va_start(arguments, format);
