@@ -1,12 +1,12 @@
 #include "base/clock.h"
 #include "base/exit_status.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "scan/advisory.h"
 #include "store/state.h"
 
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 static int run_import(int argc, char **argv, GError **error)
 {
@@ -64,31 +64,27 @@ static void print_json(const AdvisoryDatabase *database)
     g_auto(GStrv) ecosystems = advisory_database_ecosystems(database);
     for (char **name = ecosystems; *name != NULL; name++)
         json_array_append_new(names, json_string(*name));
-    json_t *status = json_pack(
+    g_autoptr(json_t) status = json_pack(
         "{s:I, s:I, s:o, s:o}", "records", (json_int_t) advisory_database_count(database), "built",
         (json_int_t) advisory_database_built(database), "sources", list, "ecosystems", names);
-    json_dumpf(status, stdout, JSON_INDENT(1));
-    putchar('\n');
-    json_decref(status);
+    output_json(status);
 }
 
 static int run_status(int argc, char **argv, GError **error)
 {
     g_autofree char *format = NULL;
-    const GOptionEntry entries[] = {
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"}, {0}};
-    if (!command_parse(&command_advisories_status, entries, &argc, &argv, error))
+    const GOptionEntry entries[] = {OUTPUT_FORMAT_ROW(format), {0}};
+    bool as_json;
+    if (!command_parse(&command_advisories_status, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc > 1)
         return command_usage_error(error, "no operand is taken");
-    bool json = g_strcmp0(format, "json") == 0;
-    if (format != NULL && !json && strcmp(format, "text") != 0)
-        return command_usage_error(error, "unknown format '%s': text or json", format);
     g_autofree char *home = state_default_home();
     g_autoptr(AdvisoryDatabase) database = advisory_database_open(home, error);
     if (database == NULL)
         return EXIT_STATUS_NO;
-    if (json)
+    if (as_json)
         print_json(database);
     else
         print_text(database);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/image_target.h"
+#include "cli/output.h"
 #include "cli/record.h"
 #include "cli/trust_key.h"
 #include "format/json.h"
@@ -12,7 +13,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #define PREDICATE_LIMIT (128 * 1024 * 1024)
@@ -50,7 +50,7 @@ static int run_attest(int argc, char **argv, GError **error)
         {"type", 0, 0, G_OPTION_ARG_STRING, &type_name, "what it says: a short name or a URI",
          "TYPE"},
         {"predicate", 0, 0, G_OPTION_ARG_FILENAME, &predicate_path, "JSON file, or -", "FILE"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_attest, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -86,7 +86,7 @@ static int run_provenance(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &key_path,
          "public key that must have signed it (default: the engine's)", "FILE.pub"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_provenance, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -110,8 +110,7 @@ static int run_provenance(int argc, char **argv, GError **error)
                     target->digest);
         return EXIT_STATUS_NO;
     }
-    g_autofree char *text = json_compact(found->document);
-    puts(text);
+    output_json_line(found->document);
     return EXIT_STATUS_DONE;
 }
 

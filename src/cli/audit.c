@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/record.h"
 #include "format/json.h"
 #include "sign/signer.h"
@@ -10,12 +11,6 @@
 #include <string.h>
 
 #define DOCUMENT_LIMIT (16 * 1024 * 1024)
-
-static void print_line(const json_t *value)
-{
-    g_autofree char *text = json_compact(value);
-    puts(text);
-}
 
 /* A column of at most WIDTH characters; digests and commits show their first digits. */
 static void print_column(const char *text, int width)
@@ -85,15 +80,15 @@ static int run_log(int argc, char **argv, GError **error)
     g_autofree char *format = NULL, *action = NULL;
     const GOptionEntry entries[] = {
         {"action", 0, 0, G_OPTION_ARG_STRING, &action, "only entries of this action", "ACTION"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text or json", "FORMAT"},
-        G_OPTION_ENTRY_NULL,
+        OUTPUT_FORMAT_ROW(format),
+        {0},
     };
-    if (!command_parse(&command_audit_log, entries, &argc, &argv, error))
+    bool as_json;
+    if (!command_parse(&command_audit_log, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc > 2)
         return command_usage_error(error, "expected at most one DIGEST, COMMIT or name");
-    if (format != NULL && !g_str_equal(format, "text") && !g_str_equal(format, "json"))
-        return command_usage_error(error, "--format '%s': text or json", format);
     g_autoptr(State) state = state_open(NULL, error);
     g_autoptr(Ledger) ledger = state != NULL ? ledger_open(state, NULL, error) : NULL;
     if (ledger == NULL)
@@ -104,8 +99,8 @@ static int run_log(int argc, char **argv, GError **error)
     g_autoptr(json_t) found = record_query(ledger, object, action, error);
     if (found == NULL)
         return EXIT_STATUS_NO;
-    if (g_strcmp0(format, "json") == 0)
-        print_line(found);
+    if (as_json)
+        output_json_line(found);
     else
         print_table(found);
     return EXIT_STATUS_DONE;
@@ -146,7 +141,7 @@ static int run_verify(int argc, char **argv, GError **error)
          "signed checkpoint kept outside, or an approval's statement", "FILE"},
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &key_path,
          "verifier key that was kept outside (default: the state's own)", "FILE"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_audit_verify, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -201,7 +196,7 @@ static int run_proof(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"since", 0, 0, G_OPTION_ARG_FILENAME, &since,
          "prove instead that this checkpoint's record was only added to", "CHECKPOINT"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_audit_proof, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -214,7 +209,7 @@ static int run_proof(int argc, char **argv, GError **error)
     g_autoptr(json_t) proof = ledger != NULL ? make_proof(ledger, seq, since, error) : NULL;
     if (proof == NULL)
         return EXIT_STATUS_NO;
-    print_line(proof);
+    output_json_line(proof);
     return EXIT_STATUS_DONE;
 }
 
@@ -225,7 +220,7 @@ static int run_check_proof(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &key_path,
          "verifier key of the record (default: this state's own)", "FILE"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_audit_check_proof, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -251,7 +246,7 @@ static int run_check_proof(int argc, char **argv, GError **error)
     g_autoptr(json_t) entry = ledger_check_proof(proof, key, error);
     if (entry == NULL)
         return EXIT_STATUS_NO;
-    print_line(entry);
+    output_json_line(entry);
     return EXIT_STATUS_DONE;
 }
 

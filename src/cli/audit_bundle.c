@@ -2,12 +2,12 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/evidence_bundle.h"
+#include "cli/output.h"
 #include "format/json.h"
 #include "sign/bundle.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 
 #define BUNDLE_LIMIT ((size_t) 512 * 1024 * 1024)
 #define KEY_LIMIT (64 * 1024)
@@ -18,7 +18,7 @@ static int run_bundle(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "file to write (default: stdout)",
          "FILE"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_audit_bundle, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -98,15 +98,15 @@ static int run_verify(int argc, char **argv, GError **error)
          "public key of the signatures (default: the one in the bundle)", "FILE.pub"},
         {"ledger-key", 0, 0, G_OPTION_ARG_FILENAME, &ledger_key_path,
          "verifier key of the record (default: the one in the bundle)", "FILE"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text or json", "FORMAT"},
-        G_OPTION_ENTRY_NULL,
+        OUTPUT_FORMAT_ROW(format),
+        {0},
     };
-    if (!command_parse(&command_verify_bundle, entries, &argc, &argv, error))
+    bool as_json;
+    if (!command_parse(&command_verify_bundle, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2)
         return command_usage_error(error, "expected one FILE");
-    if (format != NULL && !g_str_equal(format, "text") && !g_str_equal(format, "json"))
-        return command_usage_error(error, "--format '%s': text or json", format);
     g_autoptr(PublicKey) key = NULL;
     g_autofree char *ledger_key = NULL;
     if (!read_keys(key_path, ledger_key_path, &key, &ledger_key, error))
@@ -123,12 +123,10 @@ static int run_verify(int argc, char **argv, GError **error)
                                         : evidence_bundle_verify(root, key, ledger_key, error);
     if (report == NULL)
         return EXIT_STATUS_NO;
-    if (!sigstore && g_strcmp0(format, "json") != 0) {
+    if (sigstore || as_json)
+        output_json_line(report);
+    else
         print_report(report);
-    } else {
-        g_autofree char *line = json_compact(report);
-        puts(line);
-    }
     if (!sigstore && (key == NULL || ledger_key == NULL))
         fprintf(stderr, "checked with keys from the bundle itself: whole and consistent, but by "
                         "whom only --key and --ledger-key tell\n");

@@ -1,9 +1,9 @@
 #include "cli/commands.h"
 #include "cli/machine.h"
+#include "cli/output.h"
 
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static const struct {
@@ -51,30 +51,27 @@ static void print_json(const GPtrArray *checks)
                                               states[check->state].word, "detail", check->detail,
                                               "mend", check->mend));
     }
-    json_t *all =
+    g_autoptr(json_t) all =
         json_pack("{s:b, s:o}", "ok", count(checks, MACHINE_MISSING) == 0, "checks", list);
-    json_dumpf(all, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(all);
+    output_json(all);
 }
 
 static int run(int argc, char **argv, GError **error)
 {
     g_autofree char *format = NULL;
     const GOptionEntry entries[] = {
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"},
+        OUTPUT_FORMAT_ROW(format),
         {0},
     };
-    if (!command_parse(&command_doctor, entries, &argc, &argv, error))
+    bool as_json;
+    if (!command_parse(&command_doctor, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc > 1)
         return command_usage_error(error, "takes no operand, not '%s'", argv[1]);
-    bool json = format != NULL && strcmp(format, "json") == 0;
-    if (format != NULL && !json && strcmp(format, "text") != 0)
-        return command_usage_error(error, "--format is text or json, not '%s'", format);
 
     g_autoptr(GPtrArray) checks = machine_look();
-    if (json)
+    if (as_json)
         print_json(checks);
     else
         print_text(checks);

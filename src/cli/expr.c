@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "expr/expression.h"
 #include "expr/hash_files.h"
 
@@ -77,14 +78,6 @@ static ExprValue *run_expression(const char *text, const json_t *contexts, GErro
     return expression_run(text, &names, &scope, error);
 }
 
-static void print_line(json_t *answer)
-{
-    char *text = json_dumps(answer, JSON_COMPACT);
-    puts(text);
-    free(text);
-    json_decref(answer);
-}
-
 static json_t *answer_case(const char *line, size_t length)
 {
     static const char *const kinds[] = {"null", "boolean", "number", "string", "array", "object"};
@@ -119,8 +112,10 @@ static int run_batch(GError **error)
         }
         while (length > 0 && (buffer[length - 1] == '\n' || buffer[length - 1] == '\r'))
             length--;
-        if (length > 0)
-            print_line(answer_case(buffer, (size_t) length));
+        if (length == 0)
+            continue;
+        g_autoptr(json_t) answer = answer_case(buffer, (size_t) length);
+        output_json_line(answer);
     }
     free(buffer);
     return EXIT_STATUS_DONE;

@@ -1,12 +1,11 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/local_store.h"
-#include "format/json.h"
+#include "cli/output.h"
 #include "model/reference.h"
 #include "oci/image_list.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void print_text(const ImageName *name, const Image *image, int64_t size)
 {
@@ -40,12 +39,12 @@ static int run(int argc, char **argv, GError **error)
 {
     g_autofree char *format = NULL;
     const GOptionEntry entries[] = {
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"},
+        OUTPUT_FORMAT_ROW(format),
         {0},
     };
     bool as_json;
     if (!command_parse(&command_images, entries, &argc, &argv, error) ||
-        !local_store_parse_format(format, &as_json, error))
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc > 1)
         return command_usage_error(error, "takes no operand, not '%s'", argv[1]);
@@ -68,10 +67,8 @@ static int run(int argc, char **argv, GError **error)
         else
             print_text(name, image, size);
     }
-    if (as_json) {
-        json_dumpf(list, stdout, JSON_INDENT(2));
-        putchar('\n');
-    }
+    if (as_json)
+        output_json(list);
     return EXIT_STATUS_DONE;
 }
 

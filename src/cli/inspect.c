@@ -1,9 +1,8 @@
 #include "cli/commands.h"
 #include "cli/local_store.h"
+#include "cli/output.h"
 #include "format/json.h"
 #include "oci/image_list.h"
-
-#include <stdio.h>
 
 static json_t *describe(ContentStore *store, const char *digest, GError **error)
 {
@@ -42,8 +41,7 @@ static int run(int argc, char **argv, GError **error)
     g_autoptr(json_t) all = digest != NULL ? describe(store.content, digest, error) : NULL;
     if (all == NULL)
         return EXIT_STATUS_NO;
-    json_dumpf(all, stdout, JSON_INDENT(2));
-    putchar('\n');
+    output_json(all);
     return EXIT_STATUS_DONE;
 }
 

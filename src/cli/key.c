@@ -50,7 +50,7 @@ static int run_generate(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"output-key-prefix", 0, 0, G_OPTION_ARG_FILENAME, &prefix,
          "file name before .key and .pub (default: cosign)", "PREFIX"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_key_generate, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -69,7 +69,7 @@ static int run_import(int argc, char **argv, GError **error)
         {"key", 0, 0, G_OPTION_ARG_FILENAME, &path, "PEM private key to seal", "FILE"},
         {"output-key-prefix", 0, 0, G_OPTION_ARG_FILENAME, &prefix,
          "file name before .key and .pub (default: import-cosign)", "PREFIX"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_key_import, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;

@@ -1,6 +1,6 @@
 #include "cli/commands.h"
 #include "cli/local_store.h"
-#include "format/json.h"
+#include "cli/output.h"
 #include "oci/image_list.h"
 
 #include <stdio.h>
@@ -28,20 +28,19 @@ static void print_json(const Image *image)
                                               layer->media_type, "size", (json_int_t) layer->size,
                                               "created_by", image_layer_origin(image, i)));
     }
-    json_dumpf(list, stdout, JSON_INDENT(2));
-    putchar('\n');
+    output_json(list);
 }
 
 static int run(int argc, char **argv, GError **error)
 {
     g_autofree char *format = NULL;
     const GOptionEntry entries[] = {
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"},
+        OUTPUT_FORMAT_ROW(format),
         {0},
     };
     bool as_json;
     if (!command_parse(&command_layers, entries, &argc, &argv, error) ||
-        !local_store_parse_format(format, &as_json, error))
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc != 2)
         return command_usage_error(error, "expects one image");

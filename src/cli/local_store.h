@@ -12,9 +12,6 @@ bool local_store_open(LocalStore *store, GError **error);
 void local_store_close(LocalStore *store);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LocalStore, local_store_close)
 
-/* "text" or "json" (NULL is text); false with a usage error for anything else. */
-bool local_store_parse_format(const char *text, bool *json, GError **error);
-
 /* "12.3 MB" */
 char *local_store_format_size(int64_t bytes);
 /* "sha256:0123456789ab" → "0123456789ab" */

@@ -1,12 +1,11 @@
 /* plan.c - slipway plan: every job and step with the reason it runs or not. */
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/pipeline_source.h"
-#include "format/json.h"
 #include "pipeline/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -60,16 +59,15 @@ static int run(int argc, char **argv, GError **error)
         {"event", 0, 0, G_OPTION_ARG_STRING, &event, "the event (default: push)", "NAME"},
         {"event-file", 0, 0, G_OPTION_ARG_FILENAME, &event_file, "its payload as JSON", "FILE"},
         {"input", 0, 0, G_OPTION_ARG_STRING_ARRAY, &inputs, "an input of the run", "K=V"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text or json", "text|json"},
+        OUTPUT_FORMAT_ROW(format),
         {0},
     };
-    if (!command_parse(&command_plan, entries, &argc, &argv, error))
+    bool as_json;
+    if (!command_parse(&command_plan, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc > 2)
         return command_usage_error(error, "one file at most");
-    bool json = g_strcmp0(format, "json") == 0;
-    if (format != NULL && !json && !g_str_equal(format, "text"))
-        return command_usage_error(error, "--format is text or json, not '%s'", format);
     g_auto(PipelineSource) source = {0};
     if (!pipeline_source_open(&source, argc > 1 ? argv[1] : NULL, error))
         return EXIT_STATUS_NO;
@@ -96,11 +94,9 @@ static int run(int argc, char **argv, GError **error)
     g_autoptr(json_t) plan = pipeline_plan(&spec, error);
     if (plan == NULL)
         return EXIT_STATUS_NO;
-    if (json) {
-        char *text = json_dumps(plan, JSON_INDENT(2));
-        puts(text);
-        free(text);
-    } else
+    if (as_json)
+        output_json(plan);
+    else
         print_plan(plan);
     return EXIT_STATUS_DONE;
 }

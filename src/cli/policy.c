@@ -1,7 +1,7 @@
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/output.h"
 #include "delivery/policy_store.h"
-#include "format/json.h"
 
 #include <stdio.h>
 
@@ -12,10 +12,12 @@ static int run_show(int argc, char **argv, GError **error)
     const GOptionEntry entries[] = {
         {"project", 0, 0, G_OPTION_ARG_STRING, &project_name, "which project", "NAME"},
         {"version", 0, 0, G_OPTION_ARG_INT64, &version, "another than the one in force", "N"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text or json", "text|json"},
+        OUTPUT_FORMAT_ROW(format),
         {0},
     };
-    if (!command_parse(&command_policy_show, entries, &argc, &argv, error))
+    bool as_json;
+    if (!command_parse(&command_policy_show, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     g_autoptr(Delivery) delivery = delivery_open(NULL, NULL, error);
     g_autofree char *project =
@@ -28,7 +30,7 @@ static int run_show(int argc, char **argv, GError **error)
     if (shown == NULL)
         return EXIT_STATUS_NO;
     int needed = policy_people_needed(delivery, error);
-    for (guint i = 0; i < all->len && g_strcmp0(format, "json") != 0; i++) {
+    for (guint i = 0; i < all->len && !as_json; i++) {
         const Policy *policy = g_ptr_array_index(all, i);
         fprintf(stderr, "version %" G_GINT64_FORMAT "  %-9s  from %.12s", policy->version,
                 policy->status, policy->source_commit);

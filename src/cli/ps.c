@@ -1,9 +1,9 @@
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/unit_names.h"
 #include "container/supervisor.h"
 #include "container/usage.h"
-#include "format/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,8 +40,7 @@ static void print_json(const GPtrArray *units, const Usage *usages)
     g_autoptr(json_t) list = json_array();
     for (guint i = 0; i < units->len; i++)
         json_array_append_new(list, format_unit(g_ptr_array_index(units, i), &usages[i]));
-    g_autofree char *text = json_compact(list);
-    puts(text);
+    output_json_line(list);
 }
 
 static char *describe(const Unit *unit)
@@ -94,16 +93,15 @@ static int run(int argc, char **argv, GError **error)
 {
     g_autofree char *format = NULL;
     const GOptionEntry entries[] = {
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default) or json", "FORMAT"},
+        OUTPUT_FORMAT_ROW(format),
         {0},
     };
-    if (!command_parse(&command_ps, entries, &argc, &argv, error))
+    bool as_json;
+    if (!command_parse(&command_ps, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc > 2)
         return command_usage_error(error, "unexpected operand '%s'", argv[2]);
-    bool json = g_strcmp0(format, "json") == 0;
-    if (format != NULL && !json && !g_str_equal(format, "text"))
-        return command_usage_error(error, "--format is text or json, not '%s'", format);
 
     g_autoptr(UnitManager) manager = unit_names_open(error);
     if (manager == NULL)
@@ -117,7 +115,7 @@ static int run(int argc, char **argv, GError **error)
         usages[i].pid = ((const Unit *) g_ptr_array_index(units, i))->pid;
     usage_read(usages, units->len);
     call_supervisor(manager, units);
-    if (json)
+    if (as_json)
         print_json(units, usages);
     else
         print_table(units, usages);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/pipeline_source.h"
 #include "cli/run_view.h"
 #include "pipeline/run.h"
@@ -30,6 +31,7 @@ typedef struct {
     char *event, *event_file, *job, *secret_file, *format, *image;
     char **inputs, **env, **vars, **matrix;
     gboolean offline;
+    bool json;
 } Options;
 
 static void options_clear(Options *options)
@@ -132,8 +134,7 @@ static int run_source(const Options *options, const PipelineSource *source, cons
     g_autoptr(ContentStore) store = state != NULL ? content_store_open(state, error) : NULL;
     if (store == NULL)
         return EXIT_STATUS_NO;
-    bool json = g_strcmp0(options->format, "json") == 0;
-    RunView *view = run_view_new(stdout, json, run_view_wants_colour(stdout));
+    RunView *view = run_view_new(stdout, options->json, run_view_wants_colour(stdout));
     const PipelineRunSpec spec = {
         .state = state,
         .store = store,
@@ -198,13 +199,11 @@ static int run(int argc, char **argv, GError **error)
          "text|json"},
         {0},
     };
-    if (!command_parse(&command_run, entries, &argc, &argv, error))
+    if (!command_parse(&command_run, entries, &argc, &argv, error) ||
+        !output_parse_format(options.format, &options.json, error))
         return EXIT_STATUS_USAGE;
     if (argc > 2)
         return command_usage_error(error, "one file at most");
-    if (options.format != NULL && !g_str_equal(options.format, "text") &&
-        !g_str_equal(options.format, "json"))
-        return command_usage_error(error, "--format is text or json, not '%s'", options.format);
     if (options.event == NULL && options.event_file != NULL)
         return command_usage_error(error, "--event-file needs --event");
     g_auto(PipelineSource) source = {0};

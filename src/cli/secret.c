@@ -1,14 +1,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/record.h"
-#include "format/json.h"
 #include "identity/secret.h"
 
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static bool store(State *state, const SecretName *name, const char *value, size_t length,
@@ -46,7 +45,7 @@ static int run_set(int argc, char **argv, GError **error)
         {"file", 0, 0, G_OPTION_ARG_FILENAME, &file, "read the value from FILE (default: stdin)",
          "FILE"},
         {"raw", 0, 0, G_OPTION_ARG_NONE, &raw, "keep a line feed at the end", NULL},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_secret_set, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -75,15 +74,15 @@ static int run_list(int argc, char **argv, GError **error)
 {
     g_autofree char *format = NULL;
     const GOptionEntry entries[] = {
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text or json", "FORMAT"},
-        G_OPTION_ENTRY_NULL,
+        OUTPUT_FORMAT_ROW(format),
+        {0},
     };
-    if (!command_parse(&command_secret_list, entries, &argc, &argv, error))
+    bool as_json;
+    if (!command_parse(&command_secret_list, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
     if (argc > 2)
         return command_usage_error(error, "expected at most one PROJECT");
-    if (format != NULL && !g_str_equal(format, "text") && !g_str_equal(format, "json"))
-        return command_usage_error(error, "--format '%s': text or json", format);
     g_autoptr(State) state = state_open(NULL, error);
     g_autoptr(GPtrArray) names = state != NULL ? secret_list(state, argv[1], error) : NULL;
     if (names == NULL)
@@ -92,7 +91,7 @@ static int run_list(int argc, char **argv, GError **error)
     for (guint i = 0; i < names->len; i++) {
         const SecretName *name = names->pdata[i];
         g_autofree char *when = clock_format_seconds(name->set_at);
-        if (g_strcmp0(format, "json") == 0)
+        if (as_json)
             json_array_append_new(array,
                                   json_pack("{s:s, s:s, s:s, s:I, s:s}", "project", name->project,
                                             "environment", name->environment, "name", name->name,
@@ -102,10 +101,8 @@ static int run_list(int argc, char **argv, GError **error)
                    name->environment[0] != '\0' ? "/" : "", name->environment, name->name,
                    name->version, when);
     }
-    if (g_strcmp0(format, "json") == 0) {
-        g_autofree char *text = json_compact(array);
-        puts(text);
-    }
+    if (as_json)
+        output_json_line(array);
     return EXIT_STATUS_DONE;
 }
 

@@ -1,9 +1,9 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/image_target.h"
+#include "cli/output.h"
 #include "cli/record.h"
 #include "cli/trust_key.h"
-#include "format/json.h"
 #include "sign/signer.h"
 #include "sign/verification.h"
 
@@ -73,7 +73,7 @@ static int run_sign(int argc, char **argv, GError **error)
          "what the signature says as well (repeatable)", "KEY=VALUE"},
         {"format", 0, 0, G_OPTION_ARG_STRING, &format,
          "both, bundle (cosign 3) or tag (cosign 2); default both", "FORMAT"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_sign, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -151,7 +151,7 @@ static int run_verify(int argc, char **argv, GError **error)
          "public key, PEM or OpenSSH (default: the engine's)", "FILE.pub"},
         {"annotation", 'a', 0, G_OPTION_ARG_STRING_ARRAY, &pairs,
          "the signature must say this (repeatable)", "KEY=VALUE"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_verify, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -178,8 +178,7 @@ static int run_verify(int argc, char **argv, GError **error)
                     attestations > 0 ? "; its attestations by this key do not make it signed" : "");
         return EXIT_STATUS_NO;
     }
-    g_autofree char *text = json_compact(signatures);
-    puts(text);
+    output_json_line(signatures);
     fprintf(stderr, "checked: the signature by this key, and that it names this digest; no "
                     "certificate, no transparency log\n");
     return EXIT_STATUS_DONE;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/output.h"
 #include "delivery/decide.h"
 #include "format/json.h"
 #include "net/http_probe.h"
@@ -12,6 +13,7 @@
 typedef struct {
     char *project, *format;
     int limit;
+    bool json;
 } Options;
 
 static void options_clear(Options *options)
@@ -26,7 +28,7 @@ static bool parse(const Command *command, Options *o, int *argc, char ***argv, G
     o->limit = 20;
     const GOptionEntry entries[] = {
         {"project", 0, 0, G_OPTION_ARG_STRING, &o->project, "only this project", "NAME"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &o->format, "text or json", "text|json"},
+        OUTPUT_FORMAT_ROW(o->format),
         {"limit", 'n', 0, G_OPTION_ARG_INT, &o->limit, "at most so many lines", "N"},
         {0},
     };
@@ -34,25 +36,9 @@ static bool parse(const Command *command, Options *o, int *argc, char ***argv, G
         return false;
     if (*argc > 2)
         command_usage_error(error, "one environment at most");
-    else if (o->format != NULL && !g_str_equal(o->format, "json") &&
-             !g_str_equal(o->format, "text"))
-        command_usage_error(error, "--format is text or json");
     else
-        return true;
+        return output_parse_format(o->format, &o->json, error);
     return false;
-}
-
-static bool is_json(const Options *o)
-{
-    return g_strcmp0(o->format, "json") == 0;
-}
-
-static int print_json(json_t *value /* taken */)
-{
-    json_dumpf(value, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(value);
-    return EXIT_STATUS_DONE;
 }
 
 /* Who let DEPLOYMENT through: the approvers, else who asked for it. */
@@ -125,8 +111,10 @@ static int run_status(int argc, char **argv, GError **error)
             return EXIT_STATUS_NO;
         json_array_append_new(rows, row);
     }
-    if (is_json(&o))
-        return print_json(json_incref(rows));
+    if (o.json) {
+        output_json(rows);
+        return EXIT_STATUS_DONE;
+    }
     if (json_array_size(rows) == 0)
         printf("nothing was deployed yet\n");
     else
@@ -157,7 +145,7 @@ static int run_history(int argc, char **argv, GError **error)
             : NULL;
     if (list == NULL)
         return EXIT_STATUS_NO;
-    json_t *rows = json_array();
+    g_autoptr(json_t) rows = json_array();
     for (guint i = 0; i < list->len; i++) {
         const Deployment *d = g_ptr_array_index(list, i);
         g_autofree char *at = clock_format_seconds(d->created_at / 1000000000);
@@ -168,8 +156,10 @@ static int run_history(int argc, char **argv, GError **error)
                             d->digest, "state", d->state, "reason", d->reason, "at", at, "by", by,
                             "run", d->run, "message", d->message));
     }
-    if (is_json(&o))
-        return print_json(rows);
+    if (o.json) {
+        output_json(rows);
+        return EXIT_STATUS_DONE;
+    }
     size_t i;
     json_t *row;
     printf("%-15s %-12s %-14s %-13s %-20s %-18s %s\n", "ID", "ENVIRONMENT", "DIGEST", "STATE", "AT",
@@ -184,7 +174,6 @@ static int run_history(int argc, char **argv, GError **error)
                json_get_string(row, "at"), json_get_string(row, "by"),
                lines[0] != NULL ? lines[0] : "");
     }
-    json_decref(rows);
     return EXIT_STATUS_DONE;
 }
 
@@ -204,7 +193,7 @@ static int run_releases(int argc, char **argv, GError **error)
             : NULL;
     if (found == NULL)
         return EXIT_STATUS_NO;
-    json_t *rows = json_array();
+    g_autoptr(json_t) rows = json_array();
     while (statement_step(found, NULL)) {
         g_autofree char *at = clock_format_seconds(statement_integer(found, 4) / 1000000000);
         json_array_append_new(
@@ -213,8 +202,10 @@ static int run_releases(int argc, char **argv, GError **error)
                             "version", statement_text(found, 3), "at", at, "run",
                             statement_text(found, 5)));
     }
-    if (is_json(&o))
-        return print_json(rows);
+    if (o.json) {
+        output_json(rows);
+        return EXIT_STATUS_DONE;
+    }
     size_t i;
     json_t *row;
     printf("%-14s %-10s %-14s %-72s %s\n", "PROJECT", "VERSION", "COMMIT", "DIGEST", "AT");
@@ -225,7 +216,6 @@ static int run_releases(int argc, char **argv, GError **error)
                version != NULL ? version : "-", json_get_string(row, "commit"),
                json_get_string(row, "digest"), json_get_string(row, "at"));
     }
-    json_decref(rows);
     return EXIT_STATUS_DONE;
 }
 

@@ -1,14 +1,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/record.h"
 #include "crypto/key.h"
-#include "format/json.h"
 #include "identity/identity.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 
 #define KEY_FILE_LIMIT (64 * 1024)
 
@@ -82,7 +81,7 @@ static int run_add(int argc, char **argv, GError **error)
         {"role", 0, 0, G_OPTION_ARG_STRING_ARRAY, &roles, "role in policies (repeatable)", "ROLE"},
         {"external", 0, 0, G_OPTION_ARG_NONE, &external, "known as an author, never approves",
          NULL},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_user_add, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
@@ -149,26 +148,25 @@ static int run_list(int argc, char **argv, GError **error)
     gboolean all = FALSE;
     const GOptionEntry entries[] = {
         {"all", 0, 0, G_OPTION_ARG_NONE, &all, "removed people too", NULL},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &format, "text or json", "FORMAT"},
-        G_OPTION_ENTRY_NULL,
+        OUTPUT_FORMAT_ROW(format),
+        {0},
     };
-    if (!command_parse(&command_user_list, entries, &argc, &argv, error))
+    bool as_json;
+    if (!command_parse(&command_user_list, entries, &argc, &argv, error) ||
+        !output_parse_format(format, &as_json, error))
         return EXIT_STATUS_USAGE;
-    if (format != NULL && !g_str_equal(format, "text") && !g_str_equal(format, "json"))
-        return command_usage_error(error, "--format '%s': text or json", format);
     g_autoptr(State) state = state_open(NULL, error);
     g_autoptr(GPtrArray) people = state != NULL ? identity_people(state, all, error) : NULL;
     if (people == NULL)
         return EXIT_STATUS_NO;
-    if (g_strcmp0(format, "json") != 0) {
+    if (!as_json) {
         print_people(people);
         return EXIT_STATUS_DONE;
     }
     g_autoptr(json_t) array = json_array();
     for (guint i = 0; i < people->len; i++)
         json_array_append_new(array, person_json(people->pdata[i]));
-    g_autofree char *text = json_compact(array);
-    puts(text);
+    output_json_line(array);
     return EXIT_STATUS_DONE;
 }
 
@@ -194,7 +192,7 @@ static int run_remove(int argc, char **argv, GError **error)
     g_autofree char *fingerprint = NULL;
     const GOptionEntry entries[] = {
         {"key", 0, 0, G_OPTION_ARG_STRING, &fingerprint, "only this key of theirs", "SHA256:…"},
-        G_OPTION_ENTRY_NULL,
+        {0},
     };
     if (!command_parse(&command_user_remove, entries, &argc, &argv, error))
         return EXIT_STATUS_USAGE;
