@@ -168,7 +168,7 @@ static int run_source(const Options *options, const PipelineSource *source, cons
     run_view_free(view);
     if (result == NULL)
         return EXIT_STATUS_NO;
-    if (!json)
+    if (!options->json)
         print_findings(result);
     bool fine = g_str_equal(result->result, "success") || g_str_equal(result->result, "skipped");
     return fine ? EXIT_STATUS_DONE : EXIT_STATUS_NO;
