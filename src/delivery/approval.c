@@ -1,6 +1,7 @@
 #include "delivery/approval.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/error.h"
 #include "delivery/gate.h"
 #include "format/json.h"
@@ -193,7 +194,17 @@ bool approval_give(Delivery *delivery, const ApprovalRequest *request, bool *eno
     g_autoptr(json_t) policy = gate_policy(delivery, release, &version, error);
     if (policy == NULL || !may_approve(delivery, release, deployment, policy, person, error))
         return false;
+    g_auto(GStrv) approvers = NULL;
+    int needed = gate_approvals_needed(policy, deployment, &approvers);
     if (given_before(delivery, deployment, person)) {
+        /* A yes that was killed before it could be carried out is carried out now. */
+        g_autoptr(GPtrArray) before =
+            approval_valid_names(delivery, release, deployment, policy, error);
+        if (before == NULL)
+            return false;
+        *enough = !request->reject && (int) before->len >= needed;
+        if (*enough)
+            return true;
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED,
                     "%s has answered for deployment %s already; another person is needed",
                     person->name, deployment->id);
@@ -216,9 +227,7 @@ bool approval_give(Delivery *delivery, const ApprovalRequest *request, bool *eno
     }
     if (!database_commit(database, error))
         return false;
-
-    g_auto(GStrv) approvers = NULL;
-    int needed = gate_approvals_needed(policy, deployment, &approvers);
+    crash_boundary("approve.recorded");
     g_autoptr(GPtrArray) names = approval_valid_names(delivery, release, deployment, policy, error);
     if (names == NULL)
         return false;

@@ -60,6 +60,14 @@ static const char *gates_value(const Inquiry *q, const char *key)
     return json_get_string(json_object_get(q->policy, "gates"), key);
 }
 
+/* The newest evidence of KIND about the commit, for this project: another project of the same
+ * repository has checks of its own. */
+static json_t *source_evidence(Inquiry *q, const char *kind, GError **error)
+{
+    return evidence_latest(q->delivery, kind, q->release->commit, "project", q->release->project,
+                           error);
+}
+
 /* ---- each gate ---- */
 
 static bool check_policy_environment(Inquiry *q, int64_t version, GError **error)
@@ -108,8 +116,7 @@ static bool check_tests(Inquiry *q, int64_t version, GError **error)
         add(q, "tests", GATE_WARNED, NULL, "the policy names no tests");
         return true;
     }
-    g_autoptr(json_t) evidence =
-        evidence_latest(q->delivery, "tests", q->release->commit, NULL, NULL, error);
+    g_autoptr(json_t) evidence = source_evidence(q, "tests", error);
     if (evidence == NULL) {
         add(q, "tests", GATE_MISSING, NULL, "no tests are on record for commit %.12s",
             q->release->commit);
@@ -135,8 +142,7 @@ static bool check_coverage(Inquiry *q, int64_t version, GError **error)
     if (!json_is_object(coverage))
         return true;
     gint64 min = json_get_integer(coverage, "min", 0);
-    g_autoptr(json_t) evidence =
-        evidence_latest(q->delivery, "coverage", q->release->commit, NULL, NULL, error);
+    g_autoptr(json_t) evidence = source_evidence(q, "coverage", error);
     /* Hundredths of a percent, as the record holds no reals. */
     gint64 lines = json_get_integer(detail_of(evidence), "lines", -1);
     if (evidence == NULL || lines < 0)
@@ -173,8 +179,7 @@ static bool check_lint(Inquiry *q, int64_t version, GError **error)
     Severity worst;
     if (level == NULL || !severity_parse(level, &worst))
         return true;
-    g_autoptr(json_t) evidence =
-        evidence_latest(q->delivery, "lint", q->release->commit, NULL, NULL, error);
+    g_autoptr(json_t) evidence = source_evidence(q, "lint", error);
     gint64 count = count_from(json_object_get(detail_of(evidence), "counts"), worst);
     if (evidence == NULL)
         add(q, "lint", GATE_MISSING, NULL, "commit %.12s was not linted", q->release->commit);
@@ -191,8 +196,7 @@ static bool check_secrets(Inquiry *q, int64_t version, GError **error)
 {
     if (g_strcmp0(gates_value(q, "secrets"), "off") == 0)
         return true;
-    g_autoptr(json_t) evidence =
-        evidence_latest(q->delivery, "secrets", q->release->commit, NULL, NULL, error);
+    g_autoptr(json_t) evidence = source_evidence(q, "secrets", error);
     gint64 found = json_get_integer(detail_of(evidence), "found", -1);
     if (evidence == NULL || found < 0)
         add(q, "secrets", GATE_MISSING, NULL, "commit %.12s was not scanned for secrets",
@@ -208,8 +212,7 @@ static bool check_secrets(Inquiry *q, int64_t version, GError **error)
  * the gates above, which are the engine's own. */
 static bool check_workflow(Inquiry *q, int64_t version, GError **error)
 {
-    g_autoptr(json_t) evidence =
-        evidence_latest(q->delivery, "workflow", q->release->commit, NULL, NULL, error);
+    g_autoptr(json_t) evidence = source_evidence(q, "workflow", error);
     if (evidence == NULL)
         return true;
     bool passed = g_strcmp0(json_get_string(evidence, "result"), "passed") == 0;

@@ -194,7 +194,8 @@ static bool read_coverage(Check *check, const json_t *coverage, const char *work
     return evidence_record(check->delivery, "coverage", check->spec->source->id,
                            lines >= json_get_integer(coverage, "min", 0) * 100 ? "passed"
                                                                                : "failed",
-                           json_pack("{s:s, s:I}", "report", report, "lines", (json_int_t) lines),
+                           json_pack("{s:s, s:I, s:s}", "report", report, "lines",
+                                     (json_int_t) lines, "project", check->spec->release->project),
                            key, error) >= 0;
 }
 
@@ -400,7 +401,10 @@ static gpointer run_check(gpointer data)
     check->delivery = delivery_open(check->spec->home, NULL, &check->error);
     if (check->delivery == NULL)
         return NULL;
-    check->stage = (StageContext){check->delivery, check->spec->run, check->spec->sink};
+    check->stage = (StageContext){.delivery = check->delivery,
+                                  .run = check->spec->run,
+                                  .project = check->spec->release->project,
+                                  .sink = check->spec->sink};
     g_autoptr(json_t) before = NULL;
     if (stage_begin(&check->stage, check->name, &before, &check->error) && before == NULL &&
         !check->run(check, &check->error)) {

@@ -310,7 +310,10 @@ static ExitStatus run_stages(Ship *s, GError **error)
         .source = s->source,
         .check = &check,
         .delivery = s->delivery,
-        .stage = {s->delivery, s->run, &s->sink.sink},
+        .stage = {.delivery = s->delivery,
+                  .run = s->run,
+                  .project = s->release->project,
+                  .sink = &s->sink.sink},
     };
     bool built = image_stage_build(&stages, error);
     g_autofree char *digest = stages.digest;

@@ -82,8 +82,10 @@ static int64_t write_outcome(const StageContext *context, const StageOutcome *ou
     g_autofree char *key = g_strdup_printf("run.%s.%s", context->run, outcome->kind);
     if (outcome->also != NULL && !outcome->also(outcome->self, error))
         return -1;
+    json_t *detail = json_deep_copy(outcome->detail);
+    json_object_set_new(detail, "project", json_string(context->project));
     int64_t entry = evidence_record(context->delivery, outcome->kind, outcome->object, result,
-                                    json_deep_copy(outcome->detail), key, error);
+                                    detail, key, error);
     return entry >= 0 && write_end(context, outcome->stage, result, outcome->detail, error) ? entry
                                                                                             : -1;
 }

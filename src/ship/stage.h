@@ -6,7 +6,7 @@
 
 typedef struct {
     Delivery *delivery;
-    const char *run;
+    const char *run, *project;
     EventSink *sink;
 } StageContext;
 

@@ -122,9 +122,9 @@ static void record_evidence(Fixture *f, const char *skip)
         const char *kind, *object, *detail;
     } rows[] = {
         {"build", digest, "{\"project\":\"shop\",\"commit\":\"c0ffee\"}"},
-        {"lint", "c0ffee", "{\"counts\":{}}"},
-        {"tests", "c0ffee", "{\"commands\":[\"make test\"],\"passed\":9}"},
-        {"secrets", "c0ffee", "{\"found\":0}"},
+        {"lint", "c0ffee", "{\"project\":\"shop\",\"counts\":{}}"},
+        {"tests", "c0ffee", "{\"project\":\"shop\",\"commands\":[\"make test\"],\"passed\":9}"},
+        {"secrets", "c0ffee", "{\"project\":\"shop\",\"found\":0}"},
         {"vulnerabilities", digest, "{\"counts\":{},\"covered\":false}"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -209,9 +209,29 @@ static void test_people(Fixture *f, gconstpointer data)
     g_assert_true(approve(f, deployment, "cy", "cy", &enough, &error));
     g_assert_no_error(error);
     g_assert_true(enough);
+    /* What was killed before it was carried out is asked for again and goes on. */
+    enough = false;
+    g_assert_true(approve(f, deployment, "cy", "cy", &enough, &error));
+    g_assert_true(enough);
     decide(f->delivery, deployment, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(deployment->state, ==, "approved");
+}
+
+/* What was found for another project of the same commit says nothing of this one. */
+static void test_other_project(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    record_evidence(f, "tests");
+    evidence_record(
+        f->delivery, "tests", "c0ffee", "passed",
+        json_pack("{s:s, s:[s], s:i}", "project", "other", "commands", "make test", "passed", 9),
+        NULL, &error);
+    g_autoptr(Deployment) deployment = request(f);
+    decide(f->delivery, deployment, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(deployment->state, ==, "blocked");
+    g_assert_nonnull(strstr(deployment->message, "tests"));
 }
 
 /* The same digest asks for the same deployment; another one supersedes what waits. */
@@ -285,6 +305,7 @@ int main(int argc, char **argv)
         g_test_add(path, Fixture, kinds[i], set_up, test_missing, tear_down);
     }
     g_test_add("/delivery/people", Fixture, NULL, set_up, test_people, tear_down);
+    g_test_add("/delivery/other-project", Fixture, NULL, set_up, test_other_project, tear_down);
     g_test_add("/delivery/supersede", Fixture, NULL, set_up, test_supersede, tear_down);
     g_test_add("/delivery/altered-release", Fixture, NULL, set_up, test_altered_release, tear_down);
     g_test_add("/delivery/policy-versions", Fixture, NULL, set_up, test_policy_versions, tear_down);
