@@ -82,16 +82,66 @@ static bool check_policy_environment(Inquiry *q, int64_t version, GError **error
     return true;
 }
 
+/* Is each address of RECORDED (by role) among those of the release? */
+static bool has_people(const Release *release, const json_t *recorded)
+{
+    const char *role;
+    json_t *emails;
+    json_object_foreach((json_t *) recorded, role, emails)
+    {
+        size_t i, j;
+        json_t *email, *known;
+        const json_t *ours = json_object_get(release->people, role);
+        json_array_foreach(emails, i, email)
+        {
+            bool there = false;
+            json_array_foreach(ours, j, known) there = there || json_equal(known, email);
+            if (!there)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* What the record says of the build holds; the row of the release only repeats it. *BUILT: the
+ * entry for the release's commit (NULL: none). */
+static bool agrees_with_record(const Inquiry *q, json_t **built, GError **error)
+{
+    g_autoptr(json_t) entries =
+        ledger_query(q->delivery->ledger, q->release->digest, "evidence", error);
+    bool agrees = true;
+    size_t i;
+    json_t *entry;
+    *built = NULL;
+    json_array_foreach(entries, i, entry)
+    {
+        const json_t *detail = detail_of(entry);
+        if (g_strcmp0(json_get_string(entry, "object"), q->release->digest) != 0 ||
+            g_strcmp0(json_get_string(detail, "kind"), "build") != 0 ||
+            g_strcmp0(json_get_string(detail, "project"), q->release->project) != 0)
+            continue;
+        agrees =
+            agrees && has_people(q->release, json_object_get(detail, "people")) &&
+            g_strcmp0(json_get_string(detail, "migrations"), q->release->migrations_digest) == 0;
+        if (g_strcmp0(json_get_string(detail, "commit"), q->release->commit) == 0) {
+            json_decref(*built);
+            *built = json_incref(entry);
+        }
+    }
+    return agrees;
+}
+
 static bool check_commit(Inquiry *q, int64_t version, GError **error)
 {
-    g_autoptr(json_t) built = evidence_latest(q->delivery, "build", q->release->digest, "project",
-                                              q->release->project, error);
+    g_autoptr(json_t) built = NULL;
+    bool agrees = agrees_with_record(q, &built, error);
     if (built == NULL)
-        add(q, "build", GATE_MISSING, NULL, "the record does not say that slipway built %s",
-            q->release->digest);
-    else if (g_strcmp0(json_get_string(detail_of(built), "commit"), q->release->commit) != 0 &&
-             json_get_string(detail_of(built), "commit") == NULL)
-        add(q, "build", GATE_FAILED, built, "built from no commit");
+        add(q, "build", GATE_MISSING, NULL,
+            "the record does not say that slipway built %s from commit %.12s", q->release->digest,
+            q->release->commit);
+    else if (!agrees)
+        add(q, "build", GATE_FAILED, built,
+            "the release is not what the record says of it: the state was changed by hand");
     else if (json_get_boolean(detail_of(built), "dirty", false) &&
              json_is_true(json_object_get(q->environment, "production")))
         add(q, "build", GATE_FAILED, built,

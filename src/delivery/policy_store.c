@@ -49,13 +49,60 @@ static Policy *read_one(Statement *statement /* taken */, GError **error)
     return read_row(statement, error);
 }
 
+/* The newest entry of ACTION about PROJECT with RESULT; NULL: none. */
+static json_t *newest_entry(Delivery *delivery, const char *project, const char *action,
+                            const char *result, GError **error)
+{
+    g_autoptr(json_t) entries = ledger_query(delivery->ledger, project, action, error);
+    for (size_t i = json_array_size(entries); i-- > 0;) {
+        json_t *entry = json_array_get(entries, i);
+        if (g_strcmp0(json_get_string(entry, "object"), project) == 0 &&
+            g_strcmp0(json_get_string(entry, "result"), result) == 0)
+            return json_incref(entry);
+    }
+    return NULL;
+}
+
+/* A row can be edited, the record cannot: what is in force is what the record says came into
+ * force. */
+static bool agrees_with_record(Delivery *delivery, const Policy *policy, GError **error)
+{
+    g_autofree char *text = json_canonical(policy->document, error);
+    if (text == NULL)
+        return false;
+    g_autofree char *digest = hash_digest(HASH_SHA256, text, strlen(text));
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(json_t) entry =
+        newest_entry(delivery, policy->project, "policy.accepted", "in_force", &failure);
+    if (entry == NULL && failure == NULL)
+        entry = newest_entry(delivery, policy->project, "policy.bootstrap", "in_force", &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    const json_t *detail = json_object_get(entry, "detail");
+    if (g_strcmp0(json_get_string(detail, "policy"), digest) == 0 &&
+        json_get_integer(detail, "version", -1) == policy->version)
+        return true;
+    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_DENIED,
+                "the policy of '%s' (version %" G_GINT64_FORMAT
+                ") is not the one that the record says is in force: the state was changed by hand; "
+                "`slipway audit log %s` shows what came into force",
+                policy->project, policy->version, policy->project);
+    return false;
+}
+
 Policy *policy_in_force(Delivery *delivery, const char *project, GError **error)
 {
-    return read_one(database_prepare(delivery->state->database, error,
-                                     "SELECT " POLICY_COLUMNS
-                                     " FROM policy p WHERE project = ? AND status = 'in_force'",
-                                     "s", project),
-                    error);
+    g_autoptr(Policy) policy =
+        read_one(database_prepare(delivery->state->database, error,
+                                  "SELECT " POLICY_COLUMNS
+                                  " FROM policy p WHERE project = ? AND status = 'in_force'",
+                                  "s", project),
+                 error);
+    if (policy == NULL || !agrees_with_record(delivery, policy, error))
+        return NULL;
+    return g_steal_pointer(&policy);
 }
 
 Policy *policy_version(Delivery *delivery, const char *project, int64_t version, GError **error)

@@ -43,6 +43,7 @@ static bool conclude(Check *check, const char *kind, bool passed, json_t *detail
                             .object = check->spec->source->id,
                             .passed = passed,
                             .detail = detail};
+    json_object_set_new(detail, "project", json_string(check->spec->release->project));
     bool ok = stage_conclude(&check->stage, &outcome, error);
     json_decref(detail);
     return ok;

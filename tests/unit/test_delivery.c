@@ -121,7 +121,9 @@ static void record_evidence(Fixture *f, const char *skip)
     const struct {
         const char *kind, *object, *detail;
     } rows[] = {
-        {"build", digest, "{\"project\":\"shop\",\"commit\":\"c0ffee\"}"},
+        {"build", digest,
+         "{\"project\":\"shop\",\"commit\":\"c0ffee\",\"migrations\":\"\","
+         "\"people\":{\"author\":[\"ana@example.org\"]}}"},
         {"lint", "c0ffee", "{\"project\":\"shop\",\"counts\":{}}"},
         {"tests", "c0ffee", "{\"project\":\"shop\",\"commands\":[\"make test\"],\"passed\":9}"},
         {"secrets", "c0ffee", "{\"project\":\"shop\",\"found\":0}"},
@@ -294,6 +296,38 @@ static void test_policy_versions(Fixture *f, gconstpointer data)
     g_assert_cmpint(policy_propose(f->delivery, "shop", looser, "beef", &error), ==, 0);
 }
 
+/* Rows of the state that were edited by hand do not count against the record. */
+static const struct EditedRow {
+    const char *name, *sql;
+} edited_rows[] = {
+    {"author", "UPDATE release SET people = '{\"author\":[\"cy@example.org\"]}'"},
+    {"commit", "UPDATE release SET commit_id = 'beef'"},
+    {"migrations", "UPDATE release SET migrations_digest = 'sha256:00'"},
+    {"policy", "UPDATE policy SET document = '{\"environments\": {\"production\": {}}}'"},
+    {"state", "UPDATE deployment SET state = 'approved'"},
+};
+
+static void test_edited_row(Fixture *f, gconstpointer data)
+{
+    const struct EditedRow *row = data;
+    g_autoptr(GError) error = NULL;
+    record_evidence(f, NULL);
+    g_autoptr(Deployment) deployment = request(f);
+    database_run(f->delivery->state->database, &error, row->sql, "");
+    g_assert_no_error(error);
+    g_autoptr(GError) refusal = NULL;
+    g_autoptr(Release) release =
+        release_find(f->delivery, deployment->project, deployment->digest, &refusal);
+    g_autoptr(GPtrArray) gates =
+        release != NULL ? gate_evaluate(f->delivery, release, deployment, &refusal) : NULL;
+    bool blocked = true, waiting = false;
+    if (gates != NULL)
+        gate_summary(gates, &blocked, &waiting);
+    g_assert_true(gates == NULL || blocked || waiting);
+    if (!g_str_equal(row->name, "state"))
+        g_assert_true(gates == NULL || blocked);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"build",           "lint", "tests",      "secrets",
@@ -303,6 +337,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_autofree char *path = g_strdup_printf("/delivery/missing/%s", kinds[i]);
         g_test_add(path, Fixture, kinds[i], set_up, test_missing, tear_down);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(edited_rows); i++) {
+        g_autofree char *path = g_strdup_printf("/delivery/edited/%s", edited_rows[i].name);
+        g_test_add(path, Fixture, &edited_rows[i], set_up, test_edited_row, tear_down);
     }
     g_test_add("/delivery/people", Fixture, NULL, set_up, test_people, tear_down);
     g_test_add("/delivery/other-project", Fixture, NULL, set_up, test_other_project, tear_down);
