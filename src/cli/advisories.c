@@ -102,6 +102,6 @@ const Command command_advisories_import = {
 const Command command_advisories_status = {
     .name = "advisories status",
     .group = "check",
-    .summary = "what the advisories are, how old, and what they cover",
+    .summary = "show what the advisories are, how old, and what they cover",
     .run = run_status,
 };

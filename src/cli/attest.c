@@ -126,6 +126,6 @@ const Command command_provenance = {
     .name = "provenance",
     .group = "trust",
     .operands = "IMAGE",
-    .summary = "the verified statement of where an image comes from",
+    .summary = "show the verified statement of where an image comes from",
     .run = run_provenance,
 };

@@ -274,22 +274,20 @@ const Command command_audit_log = {
     .name = "audit log",
     .group = "trust",
     .operands = "[DIGEST|COMMIT|NAME]",
-    .summary = "what the record says, of everything or of one digest, commit or person",
+    .summary = "show what the record says, of everything or of one digest, commit or person",
     .run = run_log,
 };
 
 const Command command_audit_verify = {
     .name = "audit verify",
     .group = "trust",
-    .operands = "",
-    .summary = "recompute the record; finds what was changed, cut or reordered",
+    .summary = "recompute the record; find what was changed, cut or reordered",
     .run = run_verify,
 };
 
 const Command command_audit_checkpoint = {
     .name = "audit checkpoint",
     .group = "trust",
-    .operands = "",
     .summary = "sign the record's present end, to be kept elsewhere",
     .run = run_checkpoint,
 };
@@ -298,7 +296,7 @@ const Command command_audit_proof = {
     .name = "audit proof",
     .group = "trust",
     .operands = "SEQ | --since CHECKPOINT",
-    .summary = "the proof that an entry is in the record, or that it was only added to",
+    .summary = "prove that an entry is in the record, or that the record only grew",
     .run = run_proof,
 };
 
@@ -306,14 +304,13 @@ const Command command_audit_check_proof = {
     .name = "audit check-proof",
     .group = "trust",
     .operands = "FILE",
-    .summary = "check such a proof, without the record",
+    .summary = "check what `audit proof` gave, without the record",
     .run = run_check_proof,
 };
 
 const Command command_audit_export = {
     .name = "audit export",
     .group = "trust",
-    .operands = "",
-    .summary = "all entries as JSON lines, in the bytes that are hashed",
+    .summary = "print all entries as JSON lines, in the bytes that are hashed",
     .run = run_export,
 };

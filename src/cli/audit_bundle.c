@@ -137,7 +137,7 @@ const Command command_audit_bundle = {
     .name = "audit bundle",
     .group = "trust",
     .operands = "IMAGE",
-    .summary = "all that is known of an image in one file, with proofs",
+    .summary = "write all that is known of an image into one file, with proofs",
     .run = run_bundle,
 };
 
@@ -145,6 +145,6 @@ const Command command_verify_bundle = {
     .name = "verify-bundle",
     .group = "trust",
     .operands = "FILE",
-    .summary = "check such a file, or a Sigstore bundle, without state and network",
+    .summary = "check an evidence or Sigstore bundle, without state and network",
     .run = run_verify,
 };

@@ -2,11 +2,34 @@
 
 #include <stdarg.h>
 
+/* While set, command_parse shows the rows it is given and answers as for wrong use: so that each
+ * command's options stand only in its own run. */
+static struct {
+    CommandOptionVisitor each;
+    void *data;
+} visit;
+
+void command_visit_options(const Command *command, CommandOptionVisitor each, void *data)
+{
+    visit.each = each;
+    visit.data = data;
+    g_autofree char *name = g_strdup(command->name);
+    char *arguments[] = {name, NULL};
+    g_autoptr(GError) ended = NULL;
+    command->run(1, arguments, &ended);
+    visit.each = NULL;
+}
+
 bool command_parse(const Command *command, const GOptionEntry *entries, int *argc, char ***argv,
                    GError **error)
 {
-    g_autofree char *usage = g_strdup(command->operands != NULL ? command->operands : "");
-    g_autoptr(GOptionContext) context = g_option_context_new(usage);
+    if (visit.each != NULL) {
+        for (const GOptionEntry *e = entries; e != NULL && e->long_name != NULL; e++)
+            visit.each(e, visit.data);
+        command_usage_error(error, "its options were asked for");
+        return false;
+    }
+    g_autoptr(GOptionContext) context = g_option_context_new(command->operands);
     g_option_context_set_summary(context, command->summary);
     if (entries != NULL)
         g_option_context_add_main_entries(context, entries, NULL);

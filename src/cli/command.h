@@ -8,10 +8,10 @@
 #include <stdbool.h>
 
 typedef struct {
-    const char *name;  /* "build"; two words for a nested one: "registry serve" */
-    const char *group; /* "path", "image", "check", "trust", "environment", "service", "plumbing" */
-    const char *operands; /* "[DIR]" */
-    const char *summary;  /* one line, lower case, no full stop */
+    const char *name;     /* "build"; two words for a nested one: "registry serve" */
+    const char *group;    /* of command_groups, or "internal" */
+    const char *operands; /* "[DIR]"; NULL for none */
+    const char *summary;  /* one line, imperative, lower case, no full stop */
     /* Parses its own options with command_parse and answers with a status of the table. Errors
      * go into ERROR; the dispatcher prints them as "slipway NAME: text" and maps their status. */
     int (*run)(int argc, char **argv, GError **error);
@@ -22,6 +22,10 @@ typedef struct {
  * `--help` prints and exits 0. */
 bool command_parse(const Command *command, const GOptionEntry *entries, int *argc, char ***argv,
                    GError **error);
+
+/* Calls EACH for every option COMMAND has, without running it: the rows stand in its own run. */
+typedef void (*CommandOptionVisitor)(const GOptionEntry *option, void *data);
+void command_visit_options(const Command *command, CommandOptionVisitor each, void *data);
 
 /* A usage error (status 2). Returns EXIT_STATUS_USAGE. */
 int command_usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);

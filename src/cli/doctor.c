@@ -81,6 +81,6 @@ static int run(int argc, char **argv, GError **error)
 const Command command_doctor = {
     .name = "doctor",
     .group = "service",
-    .summary = "what this machine can do, what is missing and how to mend it",
+    .summary = "show what this machine can do, what is missing and how to mend it",
     .run = run,
 };

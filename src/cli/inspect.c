@@ -49,6 +49,6 @@ const Command command_inspect = {
     .name = "inspect",
     .group = "image",
     .operands = "IMAGE",
-    .summary = "digest, names, manifest and config of an image, as JSON",
+    .summary = "show digest, names, manifest and config of an image, as JSON",
     .run = run,
 };

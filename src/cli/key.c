@@ -86,7 +86,6 @@ static int run_import(int argc, char **argv, GError **error)
 const Command command_key_generate = {
     .name = "key generate",
     .group = "trust",
-    .operands = "",
     .summary = "make a signing key in cosign's format (COSIGN_PASSWORD, or asked)",
     .run = run_generate,
 };
@@ -94,7 +93,6 @@ const Command command_key_generate = {
 const Command command_key_import = {
     .name = "key import",
     .group = "trust",
-    .operands = "",
     .summary = "seal a PEM private key in cosign's format",
     .run = run_import,
 };

@@ -62,6 +62,6 @@ const Command command_layers = {
     .name = "layers",
     .group = "image",
     .operands = "IMAGE",
-    .summary = "an image's layers, lowest first: size and what made them",
+    .summary = "list an image's layers, lowest first: size and what made them",
     .run = run,
 };

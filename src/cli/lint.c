@@ -112,7 +112,7 @@ static int run(int argc, char **argv, GError **error)
 const Command command_lint = {
     .name = "lint",
     .group = "check",
-    .operands = "[PATH]...",
+    .operands = "[PATH]…",
     .summary = "lint Dockerfiles",
     .run = run,
 };

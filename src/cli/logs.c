@@ -152,6 +152,6 @@ const Command command_logs = {
     .name = "logs",
     .group = "environment",
     .operands = "[-f] [--tail N] ENV|UNIT",
-    .summary = "what units wrote",
+    .summary = "show what units wrote",
     .run = run,
 };

@@ -8,52 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static const Command *const commands[] = {
-#define COMMAND(symbol) &symbol,
-#include "cli/commands.def"
-#undef COMMAND
-};
-
-static const struct {
-    const char *group, *title;
-} groups[] = {
-    {"path", "The path"},
-    {"image", "Images"},
-    {"check", "Checks"},
-    {"trust", "Trust and record"},
-    {"environment", "Environments"},
-    {"service", "Service"},
-    {"plumbing", "Plumbing"},
-};
-
-/* The number of leading words of ARGV that are COMMAND's name; 0 when they are not. */
-static int match(const Command *command, int argc, char **argv)
+/* `slipway`, `slipway --help` and `slipway -h` are `slipway help`. */
+static bool asks_for_help(int argc, char **argv)
 {
-    g_auto(GStrv) words = g_strsplit(command->name, " ", -1);
-    int n = (int) g_strv_length(words);
-    if (argc < n)
-        return 0;
-    for (int i = 0; i < n; i++)
-        if (!g_str_equal(words[i], argv[i]))
-            return 0;
-    return n;
+    return argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h");
 }
 
-static void print_help(void)
+static int unknown(const char *name)
 {
-    printf("slipway: from commit to production, with proof\n\nUsage: slipway COMMAND [OPTION…]\n");
-    for (size_t g = 0; g < G_N_ELEMENTS(groups); g++) {
-        bool titled = false;
-        for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
-            if (!g_str_equal(commands[i]->group, groups[g].group))
-                continue;
-            if (!titled)
-                printf("\n%s\n", groups[g].title);
-            titled = true;
-            printf("  %-22s %s\n", commands[i]->name, commands[i]->summary);
-        }
-    }
-    printf("\n`slipway COMMAND --help` says more.\n");
+    g_autoptr(GString) longer = g_string_new(NULL);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        if (g_str_has_prefix(commands[i]->name, name) && commands[i]->name[strlen(name)] == ' ')
+            g_string_append_printf(longer, "%s%s", longer->len > 0 ? ", " : "", commands[i]->name);
+    if (longer->len > 0)
+        fprintf(stderr, "slipway %s: expected one of %s\n", name, longer->str);
+    else
+        fprintf(stderr, "slipway: unknown command '%s'; `slipway help` lists them\n", name);
+    return EXIT_STATUS_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -61,29 +32,20 @@ int main(int argc, char **argv)
     setlocale(LC_ALL, "");
     signal(SIGPIPE, SIG_IGN);
 
-    if (argc < 2 || g_str_equal(argv[1], "help") || g_str_equal(argv[1], "--help") ||
-        g_str_equal(argv[1], "-h")) {
-        print_help();
-        return argc < 2 ? EXIT_STATUS_USAGE : EXIT_STATUS_DONE;
-    }
-    if (g_str_equal(argv[1], "--version")) {
+    if (argc > 1 && g_str_equal(argv[1], "--version")) {
         printf("slipway %s\n", SLIPWAY_VERSION);
         return EXIT_STATUS_DONE;
     }
-    const Command *command = NULL;
-    int words = 0;
-    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
-        int n = match(commands[i], argc - 1, argv + 1);
-        if (n > words) {
-            words = n;
-            command = commands[i];
-        }
-    }
-    if (command == NULL) {
-        fprintf(stderr, "slipway: unknown command '%s'; `slipway help` lists them\n", argv[1]);
-        return EXIT_STATUS_USAGE;
-    }
     g_autoptr(GError) error = NULL;
+    if (asks_for_help(argc, argv)) {
+        char *help[] = {(char *) "help", NULL};
+        command_help.run(1, help, &error);
+        return argc < 2 ? EXIT_STATUS_USAGE : EXIT_STATUS_DONE;
+    }
+    int words = 0;
+    const Command *command = commands_find(argc - 1, argv + 1, &words);
+    if (command == NULL)
+        return unknown(argv[1]);
     int status = command->run(argc - words, argv + words, &error);
     if (fflush(stdout) != 0 && status == EXIT_STATUS_DONE) {
         fprintf(stderr, "slipway %s: write stdout: %s\n", command->name, g_strerror(errno));

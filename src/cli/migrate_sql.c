@@ -20,7 +20,7 @@ static int run(int argc, char **argv, GError **error)
 
 const Command command_migrate_sql = {
     .name = "migrate-sql",
-    .group = "plumbing",
+    .group = "internal",
     .operands = "DATABASE DIR",
     .summary = "apply numbered .sql files to a SQLite database, each once",
     .run = run,

@@ -105,6 +105,6 @@ const Command command_plan = {
     .name = "plan",
     .group = "path",
     .operands = "[FILE]",
-    .summary = "every job and step of a pipeline file with the reason it runs or not",
+    .summary = "show every job and step of a pipeline file, and why it runs or not",
     .run = run,
 };

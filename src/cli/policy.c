@@ -73,7 +73,7 @@ static int run_accept(int argc, char **argv, GError **error)
 const Command command_policy_show = {
     .name = "policy show",
     .group = "trust",
-    .summary = "the policy in force, and which versions there are",
+    .summary = "show the policy in force, and which versions there are",
     .run = run_show,
 };
 

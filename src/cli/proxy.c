@@ -17,7 +17,7 @@ static int run(int argc, char **argv, GError **error)
 
 const Command command_proxy = {
     .name = "proxy",
-    .group = "plumbing",
+    .group = "internal",
     .operands = "FOLDER",
     .summary = "the process of one published port (started by the supervisor)",
     .run = run,

@@ -126,6 +126,6 @@ const Command command_ps = {
     .name = "ps",
     .group = "environment",
     .operands = "[ENV|UNIT]",
-    .summary = "units: environment, deployment, status, uptime, restarts, memory",
+    .summary = "list units: environment, deployment, status, uptime, restarts, memory",
     .run = run,
 };

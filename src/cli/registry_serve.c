@@ -132,7 +132,6 @@ static int run(int argc, char **argv, GError **error)
 const Command command_registry_serve = {
     .name = "registry serve",
     .group = "service",
-    .operands = "",
     .summary = "serve the images of registry.local to any client over HTTP",
     .run = run,
 };

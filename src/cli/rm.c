@@ -41,7 +41,7 @@ static int run(int argc, char **argv, GError **error)
 const Command command_rm = {
     .name = "rm",
     .group = "image",
-    .operands = "IMAGE...",
+    .operands = "IMAGE…",
     .summary = "take names from images; `slipway prune` frees what none is left of",
     .run = run,
 };

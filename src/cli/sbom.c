@@ -40,6 +40,6 @@ const Command command_sbom = {
     .name = "sbom",
     .group = "check",
     .operands = "TARGET",
-    .summary = "what is inside a folder or an image, as SPDX, CycloneDX or package URLs",
+    .summary = "list what is inside a folder or an image, as SPDX, CycloneDX or package URLs",
     .run = run,
 };

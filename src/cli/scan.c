@@ -126,6 +126,6 @@ const Command command_scan = {
     .name = "scan",
     .group = "check",
     .operands = "TARGET",
-    .summary = "secrets and known vulnerabilities in a folder or an image",
+    .summary = "find secrets and known vulnerabilities in a folder or an image",
     .run = run,
 };

@@ -134,14 +134,13 @@ const Command command_secret_list = {
     .name = "secret list",
     .group = "environment",
     .operands = "[PROJECT]",
-    .summary = "names and versions of the secrets, never values",
+    .summary = "list names and versions of the secrets, never values",
     .run = run_list,
 };
 
 const Command command_secret_rotate = {
     .name = "secret rotate",
     .group = "environment",
-    .operands = "",
-    .summary = "a new master key for the secrets",
+    .summary = "seal the secrets under a new master key",
     .run = run_rotate,
 };

@@ -223,7 +223,7 @@ const Command command_status = {
     .name = "status",
     .group = "environment",
     .operands = "[ENVIRONMENT]",
-    .summary = "what serves where, since when, let through by whom",
+    .summary = "show what serves where, since when, let through by whom",
     .run = run_status,
 };
 
@@ -231,13 +231,13 @@ const Command command_history = {
     .name = "history",
     .group = "environment",
     .operands = "[ENVIRONMENT]",
-    .summary = "deployments, newest first",
+    .summary = "list deployments, newest first",
     .run = run_history,
 };
 
 const Command command_releases = {
     .name = "releases",
     .group = "environment",
-    .summary = "images that were built from commits, newest first",
+    .summary = "list images that were built from commits, newest first",
     .run = run_releases,
 };

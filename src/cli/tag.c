@@ -21,7 +21,7 @@ static int run(int argc, char **argv, GError **error)
 const Command command_tag = {
     .name = "tag",
     .group = "image",
-    .operands = "IMAGE NAME...",
+    .operands = "IMAGE NAME…",
     .summary = "give an image more names",
     .run = run,
 };

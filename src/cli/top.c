@@ -69,6 +69,6 @@ const Command command_top = {
     .name = "top",
     .group = "environment",
     .operands = "[ENV|UNIT]",
-    .summary = "what units take of processor and memory, every second",
+    .summary = "show what units take of processor and memory, every second",
     .run = run,
 };

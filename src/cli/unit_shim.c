@@ -14,7 +14,7 @@ static int run(int argc, char **argv, GError **error)
 
 const Command command_unit_shim = {
     .name = "unit-shim",
-    .group = "plumbing",
+    .group = "internal",
     .operands = "FOLDER",
     .summary = "the parent of one unit (started by the supervisor)",
     .run = run,

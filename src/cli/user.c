@@ -216,8 +216,7 @@ const Command command_user_add = {
 const Command command_user_list = {
     .name = "user list",
     .group = "trust",
-    .operands = "",
-    .summary = "who is enrolled, with which keys and roles",
+    .summary = "list who is enrolled, with which keys and roles",
     .run = run_list,
 };
 
