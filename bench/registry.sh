@@ -1,9 +1,9 @@
 #!/bin/sh
-# registry.sh SLIPWAY LOAD: server CPU and memory of the registry beside docker-registry (where it
+# registry.sh BUILD: server CPU and memory of the registry beside docker-registry (where it
 # is installed): small manifests by tag, one 100 MB blob, pushes of 64 KiB images. Prints one table.
 set -eu
-slipway=$1
-load=$2
+slipway=$(realpath "$1/src/cli/slipway")
+load=$(realpath "$1/tests/tools/load")
 work=$(mktemp -d)
 trap 'kill $servers 2>/dev/null || :; rm -rf "$work"' EXIT
 servers=

@@ -3,7 +3,7 @@
 # network, seccomp, capabilities), with unshare(1) and chroot alone (no mounts, no filter), and with
 # runc. Wall and CPU per start, in milliseconds. Needs root and a static busybox.
 set -eu
-build=$1
+build=$(realpath "$1")
 times=${2:-50}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
