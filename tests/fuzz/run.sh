@@ -23,7 +23,7 @@ for name; do
     [ -d "$seeds" ] || seeds=
     log=$build/$name.log
     status=0
-    "$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
+    "$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -max_len=8192 -timeout=10 \
         -rss_limit_mb=2048 -artifact_prefix="$build/crash-$name-" \
         "$corpus" ${seeds:+"$seeds"} >"$log" 2>&1 || status=$?
     runs=$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$log")
