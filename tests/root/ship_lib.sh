@@ -42,6 +42,9 @@ command -v git >/dev/null || skip_all "no git"
 command -v ssh-keygen >/dev/null || skip_all "no ssh-keygen"
 work=$(mktemp -d /tmp/slipway-test-XXXXXX)
 export SLIPWAY_HOME=$work/state
+# What a killed command leaves there goes with the rest.
+mkdir "$work/tmp"
+export TMPDIR=$work/tmp
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
 unset GIT_COMMITTER_EMAIL GIT_AUTHOR_EMAIL
 

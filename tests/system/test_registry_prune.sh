@@ -78,6 +78,6 @@ check "something was collected" test -s "$work/pruned"
 same "every acknowledged image is whole" "$broken" 0
 same "pushes are acknowledged or told what is missing" "$(grep -v -e 201 -e 400 "$work/codes" | sort | uniq -c | tr -s ' ')" ""
 check "no collection failed" test ! -e "$work/prune.failed"
-[ -s "$work/prune.err" ] && sed 's/^/# /' "$work/prune.err" | sort | uniq -c | head -5
+[ -s "$work/prune.err" ] && sort "$work/prune.err" | uniq -c | head -5 | sed 's/^/# /'
 check "SIGTERM ends it in peace" stop
 echo "1..$count"

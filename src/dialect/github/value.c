@@ -31,6 +31,7 @@ void reader_error(Reader *reader, const char *rule, int line, int column, const 
     va_end(arguments);
 }
 
+G_GNUC_PRINTF(5, 6)
 static void reader_warn(Reader *reader, const char *rule, int line, int column, const char *format,
                         ...)
 {
