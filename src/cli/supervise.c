@@ -1,6 +1,6 @@
 #include "cli/commands.h"
 #include "container/supervisor.h"
-#include "delivery/rollout.h"
+#include "delivery/rollouts.h"
 
 static int stop(bool units, GError **error)
 {

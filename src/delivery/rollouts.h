@@ -1,4 +1,4 @@
-/* rollout.h - carries approved deployments to their end, inside the supervisor.
+/* rollouts.h - carries approved deployments to their end, inside the supervisor.
  *
  * Every phase may be run again after a crash: what it did is found in its steps, in the units'
  * labels and in the proxy's persisted route, and not done twice. */
