@@ -9,10 +9,10 @@ static GPtrArray *known_projects(Delivery *delivery, GError **error)
                                                  "SELECT name FROM project ORDER BY name", "");
     if (rows == NULL)
         return NULL;
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     while (statement_step(rows, NULL))
         g_ptr_array_add(names, g_strdup(statement_text(rows, 0)));
-    return names;
+    return statement_end(rows, error) ? g_steal_pointer(&names) : NULL;
 }
 
 static bool has(const GPtrArray *names, const char *name)

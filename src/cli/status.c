@@ -202,6 +202,8 @@ static int run_releases(int argc, char **argv, GError **error)
                             "version", statement_text(found, 3), "at", at, "run",
                             statement_text(found, 5)));
     }
+    if (!statement_end(found, error))
+        return EXIT_STATUS_NO;
     if (o.json) {
         output_json(rows);
         return EXIT_STATUS_DONE;

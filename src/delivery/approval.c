@@ -98,7 +98,7 @@ GPtrArray *approval_valid_names(Delivery *delivery, const Release *release,
                          "s", deployment->id);
     if (rows == NULL)
         return NULL;
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     while (config != NULL && statement_step(rows, NULL)) {
         g_autofree char *text = g_strdup(statement_text(rows, 1));
         g_autoptr(Person) person = identity_person(delivery->state, statement_text(rows, 0), NULL);
@@ -110,7 +110,7 @@ GPtrArray *approval_valid_names(Delivery *delivery, const Release *release,
             may_approve(delivery, release, deployment, policy, person, NULL))
             g_ptr_array_add(names, g_strdup(person->name));
     }
-    return names;
+    return statement_end(rows, error) ? g_steal_pointer(&names) : NULL;
 }
 
 static char *make_statement(Delivery *delivery, const Deployment *deployment, const Person *person,

@@ -97,14 +97,9 @@ GPtrArray *deployment_list(Delivery *delivery, const char *project, const char *
     if (rows == NULL)
         return NULL;
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify) deployment_free);
-    g_autoptr(GError) failure = NULL;
-    while (statement_step(rows, &failure))
+    while (statement_step(rows, NULL))
         g_ptr_array_add(list, read_row(rows));
-    if (failure != NULL) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return NULL;
-    }
-    return g_steal_pointer(&list);
+    return statement_end(rows, error) ? g_steal_pointer(&list) : NULL;
 }
 
 Deployment *deployment_find(Delivery *delivery, const char *id, GError **error)
@@ -117,6 +112,8 @@ Deployment *deployment_find(Delivery *delivery, const char *id, GError **error)
     if (rows == NULL)
         return NULL;
     g_autoptr(Deployment) found = statement_step(rows, NULL) ? read_row(rows) : NULL;
+    if (!statement_end(rows, error))
+        return NULL;
     if (found == NULL) {
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_NOT_FOUND,
                     "no deployment '%s'; `slipway history` lists them", id);
@@ -318,7 +315,7 @@ json_t *deployment_steps(Delivery *delivery, const char *id, GError **error)
                                                  "s", id);
     if (rows == NULL)
         return NULL;
-    json_t *steps = json_array();
+    g_autoptr(json_t) steps = json_array();
     while (statement_step(rows, NULL)) {
         size_t length;
         const char *detail = statement_blob(rows, 4, &length);
@@ -329,7 +326,7 @@ json_t *deployment_steps(Delivery *delivery, const char *id, GError **error)
                                                (json_int_t) statement_integer(rows, 2), "result",
                                                statement_text(rows, 3), "detail", parsed));
     }
-    return steps;
+    return statement_end(rows, error) ? g_steal_pointer(&steps) : NULL;
 }
 
 Deployment *environment_serving(Delivery *delivery, const char *project, const char *environment,
@@ -352,11 +349,11 @@ json_t *environment_list(Delivery *delivery, const char *project, GError **error
                                                  "s", project);
     if (rows == NULL)
         return NULL;
-    json_t *list = json_array();
+    g_autoptr(json_t) list = json_array();
     while (statement_step(rows, NULL))
         json_array_append_new(
             list, json_pack("{s:s, s:s, s:s?, s:s?}", "project", statement_text(rows, 0),
                             "environment", statement_text(rows, 1), "serving",
                             statement_text(rows, 2), "last_good", statement_text(rows, 3)));
-    return list;
+    return statement_end(rows, error) ? g_steal_pointer(&list) : NULL;
 }

@@ -130,7 +130,7 @@ static bool apply_file(Database *database, int folder, const char *name, bool *a
     g_autoptr(Statement) known = database_prepare(
         database, error, "SELECT digest FROM slipway_migrations WHERE name = ?", "s", name);
     *applied = known != NULL && !statement_step(known, NULL);
-    bool ok = known != NULL;
+    bool ok = known != NULL && statement_end(known, error);
     if (ok && !*applied && !g_str_equal(statement_text(known, 0), digest)) {
         g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_INVALID,
                     "%s: applied before in another form; a change is a new file", name);

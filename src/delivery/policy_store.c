@@ -315,6 +315,8 @@ bool policy_accept(Delivery *delivery, const char *project, int64_t version, con
                     name, version);
         return false;
     }
+    if (!statement_end(before, error))
+        return false;
     g_clear_pointer(&before, statement_free);
     int needed = policy_people_needed(delivery, error);
     g_autofree char *statement =

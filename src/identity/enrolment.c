@@ -52,16 +52,13 @@ static char *normal_email(const char *email, GError **error)
 /* Whose the value is, by SQL; "" for nobody, NULL on error. */
 static char *owner_of(Database *database, const char *sql, const char *value, GError **error)
 {
-    g_autoptr(Statement) row = database_prepare(database, error, sql, "s", value);
-    if (row == NULL)
-        return NULL;
     g_autoptr(GError) trouble = NULL;
-    if (statement_step(row, &trouble))
-        return g_strdup(statement_text(row, 0));
-    if (trouble == NULL)
-        return g_strdup("");
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    char *owner = database_read_text(database, &trouble, sql, "s", value);
+    if (trouble != NULL)
+        g_propagate_error(error, g_steal_pointer(&trouble));
+    else if (owner == NULL)
+        owner = g_strdup("");
+    return owner;
 }
 
 /* NAME may take VALUE: it is nobody's (*FREE) or theirs already. */

@@ -167,15 +167,7 @@ bool data_key_open(State *state, const char *project, const char *wrapped, SealK
 /* The text of SQL's first row; NULL without error for none. */
 static char *read_text(Database *database, const char *sql, const char *value, GError **error)
 {
-    g_autoptr(Statement) row = database_prepare(database, error, sql, "s", value);
-    if (row == NULL)
-        return NULL;
-    g_autoptr(GError) trouble = NULL;
-    if (statement_step(row, &trouble))
-        return g_strdup(statement_text(row, 0));
-    if (trouble != NULL)
-        g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    return database_read_text(database, error, sql, "s", value);
 }
 
 /* The master key for new data keys. Made only when nothing is sealed yet: a state whose key is

@@ -51,13 +51,9 @@ static char **read_texts(Database *database, const char *sql, const char *name, 
     if (rows == NULL)
         return NULL;
     g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble))
+    while (statement_step(rows, NULL))
         g_strv_builder_add(texts, statement_text(rows, 0));
-    if (trouble == NULL)
-        return g_strv_builder_end(texts);
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    return statement_end(rows, error) ? g_strv_builder_end(texts) : NULL;
 }
 
 static GPtrArray *read_keys(Database *database, const char *name, GError **error)
@@ -70,8 +66,7 @@ static GPtrArray *read_keys(Database *database, const char *name, GError **error
     if (rows == NULL)
         return NULL;
     g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(person_key_free);
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble)) {
+    while (statement_step(rows, NULL)) {
         PersonKey *key = g_new(PersonKey, 1);
         *key = (PersonKey){
             .fingerprint = g_strdup(statement_text(rows, 0)),
@@ -82,10 +77,7 @@ static GPtrArray *read_keys(Database *database, const char *name, GError **error
         };
         g_ptr_array_add(keys, key);
     }
-    if (trouble == NULL)
-        return g_steal_pointer(&keys);
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    return statement_end(rows, error) ? g_steal_pointer(&keys) : NULL;
 }
 
 /* The person of SQL's first row (name, external, enrolled_at, removed_at); NULL without error when

@@ -207,8 +207,7 @@ GPtrArray *secret_list(State *state, const char *project, GError **error)
     if (rows == NULL)
         return NULL;
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(free_name);
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble)) {
+    while (statement_step(rows, NULL)) {
         SecretName *name = g_new(SecretName, 1);
         *name = (SecretName){
             .project = g_strdup(statement_text(rows, 0)),
@@ -219,8 +218,5 @@ GPtrArray *secret_list(State *state, const char *project, GError **error)
         };
         g_ptr_array_add(names, name);
     }
-    if (trouble == NULL)
-        return g_steal_pointer(&names);
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    return statement_end(rows, error) ? g_steal_pointer(&names) : NULL;
 }

@@ -79,16 +79,7 @@ static bool ensure_head(Database *database, GError **error)
 
 static char *read_origin(Database *database, GError **error)
 {
-    g_autoptr(Statement) row =
-        database_prepare(database, error, "SELECT origin FROM ledger_head WHERE id = 0", "");
-    if (row == NULL)
-        return NULL;
-    g_autoptr(GError) trouble = NULL;
-    if (statement_step(row, &trouble))
-        return g_strdup(statement_text(row, 0));
-    if (trouble != NULL)
-        g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    return database_read_text(database, error, "SELECT origin FROM ledger_head WHERE id = 0", "");
 }
 
 /* The checkpoint text for SIZE entries that end with CHAIN under ROOT. */

@@ -49,29 +49,22 @@ json_t *ledger_query(Ledger *ledger, const char *object, const char *action, GEr
     if (rows == NULL)
         return NULL;
     g_autoptr(json_t) entries = json_array();
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble)) {
+    while (statement_step(rows, NULL)) {
         json_t *entry = present(statement_text(rows, 0), error);
         if (entry == NULL)
             return NULL;
         json_array_append_new(entries, entry);
     }
-    if (trouble != NULL) {
-        g_propagate_error(error, g_steal_pointer(&trouble));
-        return NULL;
-    }
-    return g_steal_pointer(&entries);
+    return statement_end(rows, error) ? g_steal_pointer(&entries) : NULL;
 }
 
 char *ledger_entry_text(Ledger *ledger, int64_t seq, GError **error)
 {
-    g_autoptr(Statement) row = database_prepare(
-        ledger->database, error, "SELECT body FROM ledger_entry WHERE seq = ?", "i", seq);
-    if (row == NULL)
-        return NULL;
     g_autoptr(GError) trouble = NULL;
-    if (statement_step(row, &trouble))
-        return g_strdup(statement_text(row, 0));
+    char *text = database_read_text(ledger->database, &trouble,
+                                    "SELECT body FROM ledger_entry WHERE seq = ?", "i", seq);
+    if (text != NULL)
+        return text;
     if (trouble != NULL)
         g_propagate_error(error, g_steal_pointer(&trouble));
     else

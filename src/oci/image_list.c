@@ -21,17 +21,13 @@ GPtrArray *image_list(ContentStore *store, GError **error)
     if (rows == NULL)
         return NULL;
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func((GDestroyNotify) image_name_free);
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble)) {
+    while (statement_step(rows, NULL)) {
         ImageName *name = g_new(ImageName, 1);
         *name = (ImageName){g_strdup(statement_text(rows, 0)), g_strdup(statement_text(rows, 1)),
                             statement_integer(rows, 2)};
         g_ptr_array_add(names, name);
     }
-    if (trouble == NULL)
-        return g_steal_pointer(&names);
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    return statement_end(rows, error) ? g_steal_pointer(&names) : NULL;
 }
 
 char **image_names_of(ContentStore *store, const char *digest, GError **error)

@@ -210,13 +210,9 @@ static bool collect(ContentStore *store, GHashTable *found, const char *query, c
     g_autoptr(Statement) rows = database_prepare(database_of(store), error, query, "ss", from, to);
     if (rows == NULL)
         return false;
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble))
+    while (statement_step(rows, NULL))
         g_hash_table_add(found, g_strdup(statement_text(rows, 0)));
-    if (trouble == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return false;
+    return statement_end(rows, error);
 }
 
 typedef struct {

@@ -37,13 +37,9 @@ static bool collect(const Pruner *pruner, GHashTable *into, const char *sql, GEr
     g_autoptr(Statement) rows = database_prepare(pruner->database, error, sql, "");
     if (rows == NULL)
         return false;
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble))
+    while (statement_step(rows, NULL))
         g_hash_table_add(into, g_strdup(statement_text(rows, 0)));
-    if (trouble == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return false;
+    return statement_end(rows, error);
 }
 
 static bool add_to_set(const char *digest, int64_t size, void *data)
@@ -94,17 +90,13 @@ static bool list_dead_manifests(Pruner *pruner, GPtrArray *dead, GError **error)
         "ii", pruner->now, keep_from);
     if (rows == NULL)
         return false;
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble)) {
+    while (statement_step(rows, NULL)) {
         g_ptr_array_add(dead, g_strdup(statement_text(rows, 0)));
         g_ptr_array_add(dead, g_strdup(statement_text(rows, 1)));
         report(pruner, "manifest", statement_text(rows, 1), statement_integer(rows, 2));
         pruner->result->manifests++;
     }
-    if (trouble == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return false;
+    return statement_end(rows, error);
 }
 
 static bool delete_manifests(Pruner *pruner, const GPtrArray *dead, GError **error)

@@ -66,19 +66,14 @@ static GPtrArray *read_page(Statement *statement, size_t skip, int64_t limit, bo
     *more = false;
     if (rows == NULL)
         return NULL;
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble)) {
+    while (statement_step(rows, NULL)) {
         if (page->len == limit) {
             *more = true;
             break;
         }
         g_ptr_array_add(page, g_strdup(statement_text(rows, 0) + skip));
     }
-    if (trouble != NULL) {
-        g_propagate_error(error, g_steal_pointer(&trouble));
-        return NULL;
-    }
-    return g_steal_pointer(&page);
+    return statement_end(rows, error) ? g_steal_pointer(&page) : NULL;
 }
 
 GPtrArray *catalog_repositories(Catalog *catalog, const char *last, int64_t limit, bool *more,

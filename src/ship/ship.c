@@ -215,6 +215,8 @@ static bool open_run(Ship *s, GError **error)
         return false;
     if (!s->spec->new_run && statement_step(row, NULL))
         s->run = g_strdup(statement_text(row, 0));
+    if (!statement_end(row, error))
+        return false;
     g_clear_pointer(&row, statement_free);
     bool resumed = s->run != NULL;
     if (!resumed) {

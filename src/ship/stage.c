@@ -33,6 +33,8 @@ bool stage_begin(const StageContext *context, const char *name, json_t **detail,
         event_emit(context->sink, "job.ended", event);
         return true;
     }
+    if (!statement_end(row, error))
+        return false;
     g_clear_pointer(&row, statement_free);
     if (!database_run(database, error,
                       "INSERT INTO run_stage(run, name, started_at) VALUES(?, ?, ?) "

@@ -113,13 +113,9 @@ GPtrArray *referrer_layers(ContentStore *store, const char *repository, const ch
     if (rows == NULL)
         return NULL;
     g_autoptr(GPtrArray) layers = g_ptr_array_new_with_free_func(referred_layer_free);
-    g_autoptr(GError) trouble = NULL;
-    while (statement_step(rows, &trouble))
+    while (statement_step(rows, NULL))
         read_layers(store, statement_text(rows, 0), layers, NULL);
-    if (trouble == NULL)
-        return g_steal_pointer(&layers);
-    g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    return statement_end(rows, error) ? g_steal_pointer(&layers) : NULL;
 }
 
 static char *tag_of(const char *digest, const char *suffix)
@@ -133,17 +129,9 @@ static char *tag_of(const char *digest, const char *suffix)
 static char *tag_digest(ContentStore *store, const char *repository, const char *tag,
                         GError **error)
 {
-    g_autoptr(Statement) row = database_prepare(
-        content_state(store)->database, error,
-        "SELECT digest FROM tag WHERE repository = ? AND name = ?", "ss", repository, tag);
-    if (row == NULL)
-        return NULL;
-    g_autoptr(GError) trouble = NULL;
-    if (statement_step(row, &trouble))
-        return g_strdup(statement_text(row, 0));
-    if (trouble != NULL)
-        g_propagate_error(error, g_steal_pointer(&trouble));
-    return NULL;
+    return database_read_text(content_state(store)->database, error,
+                              "SELECT digest FROM tag WHERE repository = ? AND name = ?", "ss",
+                              repository, tag);
 }
 
 GPtrArray *cosign_tag_layers(ContentStore *store, const char *repository, const char *digest,

@@ -17,6 +17,7 @@ struct Database {
 struct Statement {
     Database *database;
     sqlite3_stmt *handle;
+    GError *failure; /* of the last step */
 };
 
 static bool fail(Database *database, const char *what, GError **error)
@@ -119,14 +120,24 @@ Statement *database_prepare(Database *database, GError **error, const char *sql,
 
 bool statement_step(Statement *statement, GError **error)
 {
+    g_clear_error(&statement->failure);
     switch (sqlite3_step(statement->handle)) {
     case SQLITE_ROW:
         return true;
     case SQLITE_DONE:
         return false;
     default:
-        return fail(statement->database, sqlite3_sql(statement->handle), error);
+        fail(statement->database, sqlite3_sql(statement->handle), &statement->failure);
+        return statement_end(statement, error);
     }
+}
+
+bool statement_end(const Statement *statement, GError **error)
+{
+    if (statement->failure == NULL)
+        return true;
+    g_propagate_error(error, g_error_copy(statement->failure));
+    return false;
 }
 
 const char *statement_text(Statement *statement, int column)
@@ -171,6 +182,7 @@ void statement_free(Statement *statement)
     if (statement == NULL)
         return;
     keep_idle(statement->database, statement->handle);
+    g_clear_error(&statement->failure);
     g_free(statement);
 }
 
@@ -183,13 +195,19 @@ bool database_run(Database *database, GError **error, const char *sql, const cha
     if (statement == NULL)
         return false;
 
-    g_autoptr(GError) step_error = NULL;
-    while (statement_step(statement, &step_error))
+    while (statement_step(statement, NULL))
         continue;
-    if (step_error == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&step_error));
-    return false;
+    return statement_end(statement, error);
+}
+
+char *database_read_text(Database *database, GError **error, const char *sql, const char *types,
+                         ...)
+{
+    va_list arguments;
+    va_start(arguments, types);
+    g_autoptr(Statement) row = prepare(database, error, sql, types, arguments);
+    va_end(arguments);
+    return row != NULL && statement_step(row, error) ? g_strdup(statement_text(row, 0)) : NULL;
 }
 
 int64_t database_changes(Database *database)

@@ -20,13 +20,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Database, database_close)
 bool database_execute(Database *database, const char *sql, GError **error);
 
 /* Prepares SQL and binds its `?` in order after TYPES, a letter each:
- *   s  const char * (NULL binds NULL)    i  int64_t    b  const void *, size_t    n  (nothing):
- * NULL The text is copied. NULL on error. */
+ *   s  const char * (NULL binds NULL)    i  int64_t    b  const void *, size_t    n  (nothing)
+ * Text and bytes are copied. NULL on error. */
 Statement *database_prepare(Database *database, GError **error, const char *sql, const char *types,
                             ...);
 
-/* true: a row is there. false without error: no more rows. */
+/* true: a row is there. false without error: no more rows. Who walks rows with a NULL ERROR asks
+ * statement_end afterwards. */
 bool statement_step(Statement *statement, GError **error);
+/* Whether the rows came to their end; false with the error that cut them short. */
+bool statement_end(const Statement *statement, GError **error);
 /* Columns of the present row, from 0; text and blob live until the next step. */
 const char *statement_text(Statement *statement, int column);
 int64_t statement_integer(Statement *statement, int column);
@@ -38,7 +41,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Statement, statement_free)
 /* prepare + step to the end, for INSERT, UPDATE and DELETE. */
 bool database_run(Database *database, GError **error, const char *sql, const char *types, ...);
 
-/* Rows changed by the last statement; the row id of the last insert. */
+/* The first column of the first row, for the caller to free; NULL without error when there is no
+ * row. */
+char *database_read_text(Database *database, GError **error, const char *sql, const char *types,
+                         ...);
+
+/* Rows changed by the last statement. */
 int64_t database_changes(Database *database);
 
 /* A write transaction (BEGIN IMMEDIATE). They nest: an inner pair is a savepoint. */

@@ -38,6 +38,8 @@ static bool apply_schema(Database *database, GError **error)
                     statement_text(newest, 0));
         return false;
     }
+    if (!statement_end(newest, error))
+        return false;
     g_clear_pointer(&newest, statement_free);
 
     for (const SchemaStep *step = schema_steps; step->name != NULL; step++) {
@@ -47,6 +49,8 @@ static bool apply_schema(Database *database, GError **error)
             return false;
         if (statement_step(applied, NULL))
             continue;
+        if (!statement_end(applied, error))
+            return false;
         g_clear_pointer(&applied, statement_free);
         if (!database_begin(database, error))
             return false;
