@@ -11,14 +11,27 @@
 
 #define TICK_US (120 * 1000)
 #define LOG_TAIL 12
+#define NAME_WIDTH 12
+#define TIME_WIDTH 10
+#define PLAIN_COLUMNS 80
+#define WIDEST 120
 
-typedef enum { ROW_RUNNING, ROW_PASSED, ROW_FAILED, ROW_SKIPPED, ROW_WAITING } RowState;
+typedef enum {
+    ROW_PENDING,
+    ROW_RUNNING,
+    ROW_PASSED,
+    ROW_FAILED,
+    ROW_SKIPPED,
+    ROW_WAITING
+} RowState;
 
 /* One line of the picture: a stage of the run, or an environment. */
 typedef struct {
     char *name, *text;
+    char *step; /* "[2/5] " of a build; may be NULL */
     RowState state;
     gint64 started, ended; /* monotonic us */
+    gint64 step_started;   /* of what TEXT tells, for an environment; 0: not timed */
     GQueue log;            /* char *, the last lines of output */
 } Row;
 
@@ -29,7 +42,10 @@ struct View {
     GMutex lock;
     GPtrArray *rows;    /* Row * */
     GPtrArray *summary; /* char *, name and value in turn */
-    guint drawn;        /* lines on the screen that are ours */
+    GHashTable *said;   /* char *, lines of gates, each told once */
+    char *folder;       /* of the run: its logs */
+    gint64 started;
+    guint drawn; /* lines on the screen that are ours */
     guint tick;
     GThread *ticker;
     bool stop, ended;
@@ -40,6 +56,7 @@ static void row_free(gpointer data)
     Row *row = data;
     g_free(row->name);
     g_free(row->text);
+    g_free(row->step);
     g_queue_clear_full(&row->log, g_free);
     g_free(row);
 }
@@ -55,10 +72,39 @@ static Row *find_row(View *view, const char *name, bool make)
         return NULL;
     Row *row = g_new0(Row, 1);
     row->name = g_strdup(name);
+    row->state = ROW_RUNNING;
     row->started = g_get_monotonic_time();
     g_queue_init(&row->log);
     g_ptr_array_add(view->rows, row);
     return row;
+}
+
+/* TEXT without what a terminal would obey: output of steps and words of commits are anybody's. */
+static char *clean(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text != NULL ? text : "", -1);
+    GString *out = g_string_new(NULL);
+    for (const char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
+        gunichar c = g_utf8_get_char(at);
+        if (c == '\033' && at[1] == '[') { /* a colour or a movement, whole */
+            size_t length = strspn(at + 2, "0123456789;?");
+            at += 1 + length + (at[2 + length] >= '@' && at[2 + length] <= '~');
+        } else
+            g_string_append_unichar(out, g_unichar_iscntrl(c) ? ' ' : c);
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* Blanks of TEXT in one: what stood on several lines fits on one. */
+static char *squeeze(const char *text)
+{
+    g_autofree char *plain = clean(text);
+    g_auto(GStrv) words = g_strsplit(plain, " ", -1);
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (words[i][0] != '\0')
+            g_string_append_printf(out, "%s%s", out->len > 0 ? " " : "", words[i]);
+    return g_strdup(out->str);
 }
 
 static void set_text(Row *row, const char *text)
@@ -66,7 +112,14 @@ static void set_text(Row *row, const char *text)
     if (text == NULL)
         return;
     g_free(row->text);
-    row->text = g_strdelimit(g_utf8_make_valid(text, -1), "\r\n\t\033", ' ');
+    row->text = squeeze(text);
+}
+
+static void add_log(Row *row, const char *line)
+{
+    g_queue_push_tail(&row->log, clean(line));
+    if (g_queue_get_length(&row->log) > LOG_TAIL)
+        g_free(g_queue_pop_head(&row->log));
 }
 
 /* ---- drawing ---- */
@@ -84,6 +137,8 @@ static const char *symbol(const View *view, const Row *row)
         return "–";
     case ROW_WAITING:
         return "●";
+    case ROW_PENDING:
+        return "·";
     case ROW_RUNNING:
         break;
     }
@@ -92,18 +147,15 @@ static const char *symbol(const View *view, const Row *row)
 
 static StyleColour colour_of(const Row *row)
 {
-    static const StyleColour colours[] = {[ROW_RUNNING] = STYLE_CYAN,
-                                          [ROW_PASSED] = STYLE_GREEN,
-                                          [ROW_FAILED] = STYLE_RED,
-                                          [ROW_SKIPPED] = STYLE_DIM,
-                                          [ROW_WAITING] = STYLE_YELLOW};
+    static const StyleColour colours[] = {
+        [ROW_PENDING] = STYLE_DIM, [ROW_RUNNING] = STYLE_CYAN, [ROW_PASSED] = STYLE_GREEN,
+        [ROW_FAILED] = STYLE_RED,  [ROW_SKIPPED] = STYLE_DIM,  [ROW_WAITING] = STYLE_YELLOW};
     return colours[row->state];
 }
 
-static char *format_time(const Row *row)
+static char *format_duration(gint64 us)
 {
-    gint64 until = row->ended > 0 ? row->ended : g_get_monotonic_time();
-    double seconds = (double) (until - row->started) / 1e6;
+    double seconds = (double) us / 1e6;
     if (seconds < 0.05)
         return g_strdup("");
     if (seconds < 60)
@@ -111,38 +163,91 @@ static char *format_time(const Row *row)
     return g_strdup_printf("%d m %02d s", (int) seconds / 60, (int) seconds % 60);
 }
 
-/* TEXT cut to WIDTH characters. */
-static char *fit(const char *text, glong width)
+static char *format_time(const Row *row)
+{
+    if (row->state == ROW_PENDING || row->state == ROW_WAITING)
+        return g_strdup("");
+    gint64 until = row->ended > 0 ? row->ended : g_get_monotonic_time();
+    return format_duration(until - row->started);
+}
+
+static int character_width(gunichar c)
+{
+    return g_unichar_iszerowidth(c) ? 0 : (g_unichar_iswide(c) ? 2 : 1);
+}
+
+/* Columns that TEXT takes on a terminal. */
+static int text_width(const char *text)
+{
+    int width = 0;
+    for (; *text != '\0'; text = g_utf8_next_char(text))
+        width += character_width(g_utf8_get_char(text));
+    return width;
+}
+
+/* TEXT cut to WIDTH columns. */
+static char *fit(const char *text, int width)
 {
     if (width < 1)
         return g_strdup("");
-    if (g_utf8_strlen(text, -1) <= width)
+    if (text_width(text) <= width)
         return g_strdup(text);
-    g_autofree char *cut = g_utf8_substring(text, 0, width - 1);
+    int used = 0;
+    const char *at = text;
+    for (; *at != '\0'; at = g_utf8_next_char(at)) {
+        int next = character_width(g_utf8_get_char(at));
+        if (used + next > width - 1)
+            break;
+        used += next;
+    }
+    g_autofree char *cut = g_strndup(text, (gsize) (at - text));
     return g_strconcat(cut, "…", NULL);
 }
 
-static void print_row(const View *view, const Row *row, int columns)
+/* What ROW tells now: for a step that lasts, for how long already. */
+static char *row_text(const Row *row)
 {
-    g_autofree char *time = format_time(row);
-    g_autofree char *text = fit(row->text != NULL ? row->text : "", columns - 2 - 2 - 13 - 11);
-    glong pad = columns - 2 - 2 - 13 - g_utf8_strlen(text, -1) - 10;
-    fprintf(stderr, "  %s%s%s %s%-12s%s %s", style_on(stderr, colour_of(row)), symbol(view, row),
-            style_off(stderr),
-            style_on(stderr, row->state == ROW_RUNNING ? STYLE_BOLD : STYLE_NONE), row->name,
-            style_off(stderr), text);
+    const char *text = row->text != NULL ? row->text : "";
+    gint64 lasts = (g_get_monotonic_time() - row->step_started) / G_USEC_PER_SEC;
+    if (row->state == ROW_RUNNING && row->step_started > 0 && lasts > 0)
+        return g_strdup_printf("%s, %d s", text, (int) lasts);
+    return g_strdup(text);
+}
+
+/* Appends ROW as one line. On a terminal it is cut to COLUMNS, elsewhere it is whole. */
+static void append_row(GString *out, const View *view, const Row *row, int columns)
+{
+    g_autofree char *time = format_time(row), *whole = row_text(row);
+    int room = columns - (2 + 2 + NAME_WIDTH + 1) - (time[0] != '\0' ? TIME_WIDTH : 0);
+    g_autofree char *text = view->live ? fit(whole, room - 1) : g_strdup(whole);
+    StyleColour of_name = row->state == ROW_RUNNING   ? STYLE_BOLD
+                          : row->state == ROW_PENDING ? STYLE_DIM
+                                                      : STYLE_NONE;
+    g_string_append_printf(out, "  %s%s%s %s%-*s%s", style_on(stderr, colour_of(row)),
+                           symbol(view, row), style_off(stderr), style_on(stderr, of_name),
+                           text[0] != '\0' || time[0] != '\0' ? NAME_WIDTH : 0, row->name,
+                           style_off(stderr));
+    if (text[0] != '\0' || time[0] != '\0')
+        g_string_append_printf(out, " %s", text);
     if (time[0] != '\0')
-        fprintf(stderr, "%*s%s%8s%s", (int) MAX(pad, 1), "", style_on(stderr, STYLE_DIM), time,
-                style_off(stderr));
-    fputs(view->live ? "\033[K\n" : "\n", stderr);
+        g_string_append_printf(out, "%*s%s%*s%s", MAX(room - text_width(text), 1), "",
+                               style_on(stderr, STYLE_DIM), TIME_WIDTH, time, style_off(stderr));
+    g_string_append(out, view->live ? "\033[K\n" : "\n");
 }
 
 static int terminal_columns(void)
 {
     struct winsize size;
-    int columns =
-        ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 40 ? size.ws_col : 80;
-    return MIN(columns, 110);
+    int columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                                  : PLAIN_COLUMNS;
+    return CLAMP(columns, 32, WIDEST);
+}
+
+/* In one write: a picture that comes in pieces flickers. */
+static void put(const GString *text)
+{
+    fwrite(text->str, 1, text->len, stderr);
+    fflush(stderr);
 }
 
 /* Draws all rows over those of the last time. */
@@ -151,12 +256,13 @@ static void redraw(View *view)
     if (!view->live || view->ended)
         return;
     int columns = terminal_columns();
+    g_autoptr(GString) out = g_string_new(NULL);
     if (view->drawn > 0)
-        fprintf(stderr, "\033[%uA", view->drawn);
+        g_string_append_printf(out, "\033[%uA", view->drawn);
     for (guint i = 0; i < view->rows->len; i++)
-        print_row(view, g_ptr_array_index(view->rows, i), columns);
+        append_row(out, view, g_ptr_array_index(view->rows, i), columns);
     view->drawn = view->rows->len;
-    fflush(stderr);
+    put(out);
 }
 
 /* A line above the rows that stays. */
@@ -174,8 +280,11 @@ static void end_row(View *view, Row *row, RowState state)
 {
     row->state = state;
     row->ended = g_get_monotonic_time();
-    if (!view->live)
-        print_row(view, row, 100);
+    if (view->live)
+        return;
+    g_autoptr(GString) out = g_string_new(NULL);
+    append_row(out, view, row, PLAIN_COLUMNS);
+    put(out);
 }
 
 static gpointer run_ticker(gpointer data)
@@ -197,21 +306,60 @@ static gpointer run_ticker(gpointer data)
 
 static void summarise(View *view, const char *name, char *value /* taken */)
 {
-    g_ptr_array_add(view->summary, g_strdup(name));
+    g_ptr_array_add(view->summary, g_strdup(name != NULL ? name : ""));
     g_ptr_array_add(view->summary, value);
+}
+
+/* The stages and environments that are to come, in the order of the path. */
+static void add_pending(View *view, const json_t *names)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(names, i, name) find_row(view, json_string_value(name), true)->state =
+        ROW_PENDING;
 }
 
 static void on_run_started(View *view, const json_t *event)
 {
-    const char *commit = json_get_string(event, "commit");
+    const char *commit = json_get_string(event, "commit"), *dirty = strstr(commit, "-dirty");
+    g_autofree char *subject = clean(json_get_string(event, "subject"));
+    g_autofree char *author = clean(json_get_string(event, "author"));
     g_autofree char *line =
-        g_strdup_printf("%s%s%s  %.12s  %s  %s%s%s", style_on(stderr, STYLE_BOLD),
+        g_strdup_printf("%s%s%s  %.12s%s  %s  %s%s%s", style_on(stderr, STYLE_BOLD),
                         json_get_string(event, "project"), style_off(stderr), commit,
-                        json_get_string(event, "subject"), style_on(stderr, STYLE_DIM),
-                        json_get_string(event, "author"), style_off(stderr));
+                        dirty != NULL ? " with uncommitted changes" : "", subject,
+                        style_on(stderr, STYLE_DIM), author, style_off(stderr));
     print_above(view, line);
     if (json_get_boolean(event, "resumed", false))
         print_above(view, "going on with the run that was interrupted");
+    view->folder = g_strdup(json_get_string(event, "folder"));
+    add_pending(view, json_object_get(event, "stages"));
+    add_pending(view, json_object_get(event, "environments"));
+}
+
+static void on_job_started(View *view, const json_t *event)
+{
+    Row *row = find_row(view, json_get_string(event, "job"), true);
+    row->state = ROW_RUNNING;
+    row->started = g_get_monotonic_time();
+    if (!view->live)
+        fprintf(stderr, "  → %s\n", row->name);
+}
+
+/* A name with the id of a commit as its tag, which is long, cut as commits are. */
+static void append_short_name(GString *names, const char *name)
+{
+    const char *tag = strrchr(name, ':');
+    size_t length = tag != NULL && strspn(tag + 1, "0123456789abcdef") >= 40
+                        ? (size_t) (tag + 1 - name) + 12
+                        : strlen(name);
+    g_string_append_printf(names, "%s%.*s", names->len > 0 ? ", " : "", (int) length, name);
+}
+
+static const char *tag_of(const char *name)
+{
+    const char *tag = strrchr(name, ':');
+    return tag != NULL ? tag + 1 : name;
 }
 
 /* What a stage that has ended is worth saying in a few words. */
@@ -232,7 +380,7 @@ static char *describe_end(const char *job, const json_t *event)
                                json_get_integer(event, "found", 0),
                                json_get_integer(event, "files", 0));
     if (g_str_equal(job, "build"))
-        return g_strdup(json_get_string(event, "digest"));
+        return g_strndup(json_get_string(event, "digest"), strlen("sha256:") + 12);
     if (g_str_equal(job, "scan")) {
         g_autofree char *counts = json_compact(json_object_get(event, "counts"));
         bool none = json_object_size(json_object_get(event, "counts")) == 0;
@@ -249,8 +397,8 @@ static char *describe_end(const char *job, const json_t *event)
         g_autoptr(GString) names = g_string_new(NULL);
         size_t i;
         json_t *name;
-        json_array_foreach(json_object_get(event, "names"), i, name)
-            g_string_append_printf(names, "%s%s", i > 0 ? ", " : "", json_string_value(name));
+        json_array_foreach(json_object_get(event, "names"), i, name) append_short_name(
+            names, i == 0 ? json_string_value(name) : tag_of(json_string_value(name)));
         return g_strdup(names->str);
     }
     if (g_str_equal(job, "lint"))
@@ -276,6 +424,8 @@ static void on_job_ended(View *view, const json_t *event)
     const char *job = json_get_string(event, "job"), *result = json_get_string(event, "result");
     Row *row = find_row(view, job, true);
     g_autofree char *text = describe_end(job, event);
+    if (row->state == ROW_PENDING) /* it had passed in an earlier try */
+        row->started = g_get_monotonic_time();
     set_text(row, text);
     RowState state = g_strcmp0(result, "passed") == 0    ? ROW_PASSED
                      : g_strcmp0(result, "skipped") == 0 ? ROW_SKIPPED
@@ -293,9 +443,7 @@ static void on_log(View *view, const json_t *event)
     if (row == NULL || line == NULL || row->state != ROW_RUNNING)
         return;
     set_text(row, line);
-    g_queue_push_tail(&row->log, g_strdup(row->text));
-    if (g_queue_get_length(&row->log) > LOG_TAIL)
-        g_free(g_queue_pop_head(&row->log));
+    add_log(row, line);
 }
 
 static void on_finding(View *view, const json_t *event)
@@ -307,10 +455,13 @@ static void on_finding(View *view, const json_t *event)
         place > 0 ? g_strdup_printf(":%" G_GINT64_FORMAT, place) : g_strdup("");
     bool bad = g_strcmp0(severity, "error") == 0 || g_strcmp0(severity, "high") == 0 ||
                g_strcmp0(severity, "critical") == 0;
-    g_autofree char *line = g_strdup_printf(
-        "    %s%s%s %s%s  %s  %s%s%s", style_on(stderr, bad ? STYLE_RED : STYLE_YELLOW), severity,
-        style_off(stderr), json_get_string(event, "path"), where, json_get_string(event, "rule"),
+    g_autofree char *text = g_strdup_printf(
+        "%s%s  %s  %s%s%s", json_get_string(event, "path"), where, json_get_string(event, "rule"),
         json_get_string(event, "message"), mend != NULL ? "; " : "", mend != NULL ? mend : "");
+    g_autofree char *plain = clean(text);
+    g_autofree char *line =
+        g_strdup_printf("    %s%-8s%s %s", style_on(stderr, bad ? STYLE_RED : STYLE_YELLOW),
+                        severity, style_off(stderr), plain);
     print_above(view, line);
 }
 
@@ -325,16 +476,20 @@ static void on_build(View *view, const char *type, const json_t *event)
         for (size_t i = 0; lines[i] != NULL; i++) {
             if (lines[i][0] == '\0')
                 continue;
-            g_queue_push_tail(&row->log, g_utf8_make_valid(lines[i], -1));
-            if (g_queue_get_length(&row->log) > LOG_TAIL)
-                g_free(g_queue_pop_head(&row->log));
+            add_log(row, lines[i]);
+            g_autofree char *now = g_strconcat(row->step != NULL ? row->step : "", lines[i], NULL);
+            set_text(row, now);
         }
         return;
     }
-    g_autofree char *shown = g_strdup_printf("[%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "] %s",
-                                             json_get_integer(event, "number", 0),
-                                             json_get_integer(event, "total", 0), text);
+    g_free(row->step);
+    row->step =
+        g_strdup_printf("[%" G_GINT64_FORMAT "/%" G_GINT64_FORMAT "] ",
+                        json_get_integer(event, "number", 0), json_get_integer(event, "total", 0));
+    g_autofree char *shown = g_strconcat(row->step, text, NULL);
     set_text(row, shown);
+    if (!view->live)
+        fprintf(stderr, "    %s\n", row->text);
 }
 
 static void on_deploy(View *view, const json_t *event)
@@ -343,7 +498,8 @@ static void on_deploy(View *view, const json_t *event)
                *state = json_get_string(event, "state");
     const char *message = json_get_string(event, "message"), *url = json_get_string(event, "url");
     Row *row = find_row(view, environment, true);
-    if (row->ended > 0 && row->state == ROW_WAITING)
+    bool begins = row->state != ROW_RUNNING;
+    if (begins && row->state != ROW_FAILED)
         row->started = g_get_monotonic_time();
     row->ended = 0;
     if (g_strcmp0(state, "succeeded") == 0) {
@@ -361,19 +517,52 @@ static void on_deploy(View *view, const json_t *event)
         end_row(view, row, ROW_FAILED);
     } else {
         row->state = ROW_RUNNING;
-        set_text(row, state);
+        if (begins)
+            set_text(row, g_strcmp0(state, "locking") == 0 ? "waits for its turn" : "");
     }
+}
+
+/* What the step NAME of a deployment does, in a person's words. */
+static char *step_words(const char *name)
+{
+    static const struct {
+        const char *name, *words;
+    } table[] = {
+        {"migrate", "migrates the database"},
+        {"start", "starts the new release"},
+        {"healthy", "waits until it is healthy"},
+        {"smoke", "smoke tests"},
+        {"proxy", "opens its port"},
+        {"smoke.proxy", "smoke tests through the proxy"},
+        {"drain", "lets the old release finish its requests"},
+        {"abort", "clears the new release away"},
+        {"rollback", "gives traffic back to the old release"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(table); i++)
+        if (g_str_equal(name, table[i].name))
+            return g_strdup(table[i].words);
+    if (g_str_has_prefix(name, "switch."))
+        return g_strdup_printf("gives it %s %% of traffic", name + strlen("switch."));
+    if (g_str_has_prefix(name, "watch."))
+        return g_strdup_printf("watches it at %s %% of traffic", name + strlen("watch."));
+    return g_strdup(name);
 }
 
 static void on_deploy_step(View *view, const json_t *event)
 {
     Row *row = find_row(view, json_get_string(event, "environment"), true);
     const char *name = json_get_string(event, "name"), *result = json_get_string(event, "result");
+    if (row->state == ROW_PENDING) {
+        row->state = ROW_RUNNING;
+        row->started = g_get_monotonic_time();
+    }
     if (row->state != ROW_RUNNING)
         return;
-    if (result == NULL)
-        set_text(row, name);
-    else if (!view->live) {
+    if (result == NULL) {
+        g_autofree char *words = step_words(name);
+        set_text(row, words);
+        row->step_started = g_get_monotonic_time();
+    } else if (!view->live) {
         const json_t *detail = json_object_get(event, "detail");
         const char *why = json_get_string(detail, "why"),
                    *verdict = json_get_string(detail, "verdict");
@@ -393,7 +582,8 @@ static void on_gate(View *view, const json_t *event)
         "  %sgate %s%s  %s: %s",
         style_on(stderr, g_str_equal(verdict, "warned") ? STYLE_YELLOW : STYLE_RED),
         json_get_string(event, "gate"), style_off(stderr), verdict, json_get_string(event, "text"));
-    print_above(view, line);
+    if (g_hash_table_add(view->said, g_strdup(line)))
+        print_above(view, line);
 }
 
 static void on_approval(View *view, const json_t *event)
@@ -403,6 +593,7 @@ static void on_approval(View *view, const json_t *event)
         g_strdup_printf("waits for a person: %s", json_get_string(event, "text"));
     set_text(row, text);
     end_row(view, row, ROW_WAITING);
+    summarise(view, row->name, g_strdup(row->text));
     summarise(view, "next", g_strdup(json_get_string(event, "command")));
 }
 
@@ -428,13 +619,24 @@ static void on_policy(View *view, const json_t *event)
     }
 }
 
+/* The digest gets a line of its own: it is what people copy, and fits on 80 columns that way. */
+static void on_image_built(View *view, const json_t *event)
+{
+    g_autoptr(GString) name = g_string_new(NULL);
+    g_autofree char *tagged =
+        g_strdup_printf("%s:%s", json_get_string(event, "image"), json_get_string(event, "commit"));
+    append_short_name(name, tagged);
+    summarise(view, "image", g_strdup(name->str));
+    summarise(view, NULL, g_strdup(json_get_string(event, "digest")));
+}
+
 static void show(View *view, const char *type, json_t *event)
 {
     bool of_stage = json_get_string(event, "stage") == NULL;
     if (g_str_equal(type, "run.started") && of_stage)
         on_run_started(view, event);
     else if (g_str_equal(type, "job.started") && of_stage)
-        find_row(view, json_get_string(event, "job"), true);
+        on_job_started(view, event);
     else if (g_str_equal(type, "job.ended") && of_stage)
         on_job_ended(view, event);
     else if (g_str_equal(type, "log"))
@@ -444,9 +646,7 @@ static void show(View *view, const char *type, json_t *event)
     else if (g_str_has_prefix(type, "build."))
         on_build(view, type, event);
     else if (g_str_equal(type, "image.built"))
-        summarise(view, "image",
-                  g_strdup_printf("%s@%s", json_get_string(event, "image"),
-                                  json_get_string(event, "digest")));
+        on_image_built(view, event);
     else if (g_str_equal(type, "deploy"))
         on_deploy(view, event);
     else if (g_str_equal(type, "deploy.step"))
@@ -494,6 +694,8 @@ View *view_new(ViewFormat format)
     g_mutex_init(&view->lock);
     view->rows = g_ptr_array_new_with_free_func(row_free);
     view->summary = g_ptr_array_new_with_free_func(g_free);
+    view->said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    view->started = g_get_monotonic_time();
     if (view->live)
         view->ticker = g_thread_new("view", run_ticker, view);
     return view;
@@ -521,12 +723,22 @@ void view_finish(View *view)
     g_mutex_lock(&view->lock);
     redraw(view);
     view->ended = true;
+    for (guint i = 0; i < view->rows->len && view->folder != NULL; i++)
+        if (((Row *) g_ptr_array_index(view->rows, i))->state == ROW_FAILED) {
+            summarise(view, "logs", g_steal_pointer(&view->folder));
+            break;
+        }
+    if (view->summary->len > 0)
+        summarise(view, "took", format_duration(g_get_monotonic_time() - view->started));
     if (view->format == VIEW_TEXT && view->summary->len > 0) {
         fflush(stderr);
         putchar('\n');
-        for (guint i = 0; i + 1 < view->summary->len; i += 2)
-            printf("  %-12s %s\n", (char *) g_ptr_array_index(view->summary, i),
-                   (char *) g_ptr_array_index(view->summary, i + 1));
+        for (guint i = 0; i + 1 < view->summary->len; i += 2) {
+            const char *name = g_ptr_array_index(view->summary, i);
+            printf("  %-*s%s%s\n", name[0] != '\0' ? NAME_WIDTH : 0, name,
+                   name[0] != '\0' ? " " : "",
+                   (const char *) g_ptr_array_index(view->summary, i + 1));
+        }
         fflush(stdout);
     }
     g_mutex_unlock(&view->lock);
@@ -539,6 +751,8 @@ void view_free(View *view)
     stop_ticker(view);
     g_ptr_array_unref(view->rows);
     g_ptr_array_unref(view->summary);
+    g_hash_table_unref(view->said);
+    g_free(view->folder);
     g_mutex_clear(&view->lock);
     g_free(view);
 }

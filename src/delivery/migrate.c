@@ -177,6 +177,16 @@ bool migrate_sql_files(const char *path, const char *folder, int *applied, GErro
 
 /* Runs this very program in a copy of the host's root: the image need have no SQL tool, and what
  * the SQL says stays in a sandbox with no network and only the volumes to write to. */
+/* Where this program lies; after an upgrade under a running supervisor, where its successor does.
+ */
+static char *own_path(void)
+{
+    char *path = g_file_read_link("/proc/self/exe", NULL);
+    if (path != NULL && g_str_has_suffix(path, " (deleted)"))
+        path[strlen(path) - strlen(" (deleted)")] = '\0';
+    return path;
+}
+
 static bool apply_sql(Delivery *delivery, const LocalPlan *plan, int *applied, char **output,
                       GError **error)
 {
@@ -189,7 +199,7 @@ static bool apply_sql(Delivery *delivery, const LocalPlan *plan, int *applied, c
     }
     g_autofree char *source = g_strdup_printf("/proc/self/fd/%d", fd);
     g_autofree char *real_folder = g_file_read_link(source, NULL);
-    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *program = own_path();
 
     SandboxMount *mounts = g_new0(SandboxMount, plan->mount_count + 2);
     g_autofree SandboxMount *owned = mounts;

@@ -309,6 +309,12 @@ static void workflow_sink_emit(EventSink *self, json_t *event)
 {
     EventSink *next = ((WorkflowSink *) self)->next;
     json_object_set_new(event, "stage", json_string("workflow"));
+    /* The path has one beginning and one end; a file's run within it has its own words. */
+    const char *type = json_get_string(event, "type");
+    if (type != NULL && g_str_has_prefix(type, "run.")) {
+        g_autofree char *own = g_strconcat("workflow.", type + strlen("run."), NULL);
+        json_object_set_new(event, "type", json_string(own));
+    }
     if (next != NULL)
         next->emit(next, event);
 }

@@ -75,6 +75,8 @@ static int lock_project(State *state, const char *project, GError **error)
 
 /* ---- the run ---- */
 
+static GPtrArray *order_environments(const Project *settings);
+
 typedef struct {
     const ShipSpec *spec;
     Source *source;
@@ -202,6 +204,16 @@ static bool settle_policy(Ship *s, GError **error)
     return true;
 }
 
+/* In the order in which they follow one another, for those who draw the path. */
+static json_t *environment_names(const Project *settings)
+{
+    g_autoptr(GPtrArray) order = order_environments(settings);
+    json_t *names = json_array();
+    for (guint i = 0; i < order->len; i++)
+        json_array_append_new(names, json_string(((EnvironmentSettings *) order->pdata[i])->name));
+    return names;
+}
+
 /* The unfinished run of the same content, or a new one. */
 static bool open_run(Ship *s, GError **error)
 {
@@ -238,10 +250,12 @@ static bool open_run(Ship *s, GError **error)
     s->sink.log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     s->sink.run = g_strdup(s->run);
     event_emit(&s->sink.sink, "run.started",
-               json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "run", s->run, "project",
-                         s->release->project, "commit", s->source->id, "subject",
+               json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:[s,s,s,s,s,s,s,s], s:o}", "run",
+                         s->run, "project", s->release->project, "commit", s->source->id, "subject",
                          s->source->commit->subject, "author", s->source->commit->author.email,
-                         "resumed", resumed, "folder", s->run_folder));
+                         "resumed", resumed, "folder", s->run_folder, "stages", "lint", "tests",
+                         "secrets", "workflow", "build", "scan", "sign", "push", "environments",
+                         environment_names(s->release->settings)));
     crash_boundary("ship.run");
     return true;
 }
