@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "build/account.h"
 #include "build/archive.h"
@@ -176,7 +177,7 @@ static bool select_sources(Stage *stage, const Instruction *in, char **words, Co
         return false;
     }
     g_autofree char *absolute = config_path(stage, written);
-    copy->destination = root_tree_clean_path(absolute);
+    copy->destination = path_clean(absolute);
     GError *problem = NULL;
     bool into = destination_is_folder(stage, written, copy, &problem) || copy->rules.parents;
     if (problem != NULL) {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "format/json.h"
 
 #include <string.h>
@@ -39,7 +40,7 @@ char *config_path(Stage *stage, const char *path)
     g_autofree char *joined = path[0] == '/'
                                   ? g_strdup(path)
                                   : g_strconcat(config_text(stage, "WorkingDir"), "/", path, NULL);
-    g_autofree char *clean = root_tree_clean_path(joined);
+    g_autofree char *clean = path_clean(joined);
     return g_strconcat("/", clean, NULL);
 }
 

@@ -43,7 +43,3 @@ char *root_tree_read(RootTree *tree, const char *path, GError **error);
 
 void root_tree_free(RootTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RootTree, root_tree_free)
-
-/* PATH with ".", ".." and doubled slashes removed, without slashes at either end; `..` stops at the
- * root. */
-char *root_tree_clean_path(const char *path);

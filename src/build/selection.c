@@ -1,6 +1,7 @@
 #include "build/selection.h"
 
 #include "base/error.h"
+#include "base/path.h"
 #include "build/file_mode.h"
 #include "crypto/hash.h"
 
@@ -221,8 +222,8 @@ bool selection_add(Selection *selection, RootTree *tree, const char *source,
             return false;
     }
     Walk walk = {selection, tree, rules, excludes};
-    g_autofree char *clean = root_tree_clean_path(source);
-    g_autofree char *tail = root_tree_clean_path(after_pivot(source));
+    g_autofree char *clean = path_clean(source);
+    g_autofree char *tail = path_clean(after_pivot(source));
     size_t before = strlen(clean) - strlen(tail);
     if (!path_pattern_is_one(clean))
         return add_path(&walk, clean, clean + before, destination, into, error);

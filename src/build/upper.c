@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,7 +117,7 @@ static bool ensure_folder(Upper *upper, const char *path, mode_t mode, uid_t uid
 char *upper_make_folder(Upper *upper, const char *path, uid_t uid, gid_t gid, bool *made,
                         GError **error)
 {
-    g_autofree char *clean = root_tree_clean_path(path);
+    g_autofree char *clean = path_clean(path);
     g_autofree char *resolved = root_tree_resolve(upper->lower, clean, error);
     if (resolved == NULL)
         return NULL;

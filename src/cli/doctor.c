@@ -1,10 +1,10 @@
 #include "cli/commands.h"
 #include "cli/machine.h"
 #include "cli/output.h"
+#include "cli/style.h"
 
 #include <jansson.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static const struct {
     const char *word, *colour;
@@ -24,7 +24,7 @@ static size_t count(const GPtrArray *checks, MachineState state)
 
 static void print_text(const GPtrArray *checks)
 {
-    bool colour = isatty(STDOUT_FILENO) && g_getenv("NO_COLOR") == NULL;
+    bool colour = style_has_colour(stdout);
     for (guint i = 0; i < checks->len; i++) {
         const MachineCheck *check = g_ptr_array_index(checks, i);
         printf("%s%-8s%s  %-15s  %s\n", colour ? states[check->state].colour : "",

@@ -6,6 +6,7 @@
 #include "cli/output.h"
 #include "cli/pipeline_source.h"
 #include "cli/run_view.h"
+#include "cli/style.h"
 #include "pipeline/run.h"
 
 #include <fcntl.h>
@@ -134,7 +135,7 @@ static int run_source(const Options *options, const PipelineSource *source, cons
     g_autoptr(ContentStore) store = state != NULL ? content_store_open(state, error) : NULL;
     if (store == NULL)
         return EXIT_STATUS_NO;
-    RunView *view = run_view_new(stdout, options->json, run_view_wants_colour(stdout));
+    RunView *view = run_view_new(stdout, options->json, style_has_colour(stdout));
     const PipelineRunSpec spec = {
         .state = state,
         .store = store,

@@ -150,9 +150,3 @@ void run_view_free(RunView *view)
 {
     g_free(view);
 }
-
-bool run_view_wants_colour(FILE *out)
-{
-    const char *no_colour = g_getenv("NO_COLOR");
-    return isatty(fileno(out)) && (no_colour == NULL || no_colour[0] == '\0');
-}

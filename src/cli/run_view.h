@@ -12,6 +12,3 @@ typedef struct RunView RunView;
 RunView *run_view_new(FILE *out, bool json, bool colour);
 EventSink *run_view_sink(RunView *view);
 void run_view_free(RunView *view);
-
-/* true: FILE is a terminal and NO_COLOR is not set. */
-bool run_view_wants_colour(FILE *out);

@@ -1,6 +1,7 @@
 /* style.h - colour for people: only on a terminal, and not where NO_COLOR is set. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 typedef enum {
@@ -12,6 +13,9 @@ typedef enum {
     STYLE_YELLOW,
     STYLE_CYAN
 } StyleColour;
+
+/* OUT is a terminal that shows colour, and nobody asked for none. */
+bool style_has_colour(FILE *out);
 
 /* The escape sequence that begins COLOUR on OUT, or ends all; "" where there is no colour. */
 const char *style_on(FILE *out, StyleColour colour);

@@ -3,6 +3,7 @@
 #include "dockerfile/ignore_file.h"
 
 #include "base/error.h"
+#include "base/path.h"
 
 #include <string.h>
 
@@ -203,23 +204,6 @@ static bool pattern_matches(const Pattern *pattern, const char *path, MatchWhat 
     return states[pattern->count];
 }
 
-/* PATH with ".", "..", "//" and slashes at either end removed, rooted at the context. */
-static char *clean_path(const char *path)
-{
-    g_auto(GStrv) parts = g_strsplit(path, "/", -1);
-    g_autoptr(GPtrArray) kept = g_ptr_array_new();
-    for (char **part = parts; *part != NULL; part++) {
-        if (**part == '\0' || g_str_equal(*part, "."))
-            continue;
-        if (!g_str_equal(*part, ".."))
-            g_ptr_array_add(kept, *part);
-        else if (kept->len > 0)
-            g_ptr_array_set_size(kept, (gint) kept->len - 1);
-    }
-    g_ptr_array_add(kept, NULL);
-    return g_strjoinv("/", (char **) kept->pdata);
-}
-
 static bool add_pattern(IgnoreFile *file, const char *line, const char *where, GError **error)
 {
     g_autofree char *text = g_strstrip(g_strdup(line));
@@ -227,7 +211,7 @@ static bool add_pattern(IgnoreFile *file, const char *line, const char *where, G
     g_autofree char *body = g_strstrip(g_strdup(text + include));
     if (*body == '\0' && !include)
         return true;
-    g_autofree char *clean = clean_path(body);
+    g_autofree char *clean = path_clean(body);
     if (*clean == '\0' && !include)
         return true;
     Pattern *pattern = *body != '\0' ? pattern_new(g_steal_pointer(&clean), true) : NULL;

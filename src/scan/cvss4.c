@@ -41,8 +41,8 @@ static const struct {
 static void resolve(const CvssValues *v, char out[METRICS])
 {
     for (int i = 0; i < METRICS; i++) {
-        char modified[4] = "M";
-        strcpy(modified + 1, scale[i].name);
+        char modified[4];
+        g_snprintf(modified, sizeof modified, "M%s", scale[i].name);
         char value = i < CR ? cvss_value(v, modified) : 'X';
         if (value == 'X')
             value = cvss_value(v, scale[i].name);
