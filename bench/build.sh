@@ -1,9 +1,7 @@
 #!/bin/sh
-# build.sh SLIPWAY: the image builder, beside docker.io's dockerd (started here, and ended) and
-# buildah. Wall time, but for the layer of much data: CPU time until it is compressed, which buildah
-# does on its way to an OCI layout and docker's daemon not before a push. docker is asked for BuildKit,
-# but for the trees of files for its classic builder: the BuildKit of docker 20.10 loses files of such
-# contexts here.
+# build.sh BUILD: the image builder, beside the BuildKit of docker.io's dockerd (started here, and
+# ended) for steps, and beside buildah for files. Wall time, but for the layer of much data: CPU time
+# until it is compressed, which buildah does on its way to an OCI layout.
 # Needs root and a static busybox.
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || { echo "build.sh: not root: not measured"; exit 0; }
@@ -36,12 +34,6 @@ cat "$work/text" >>"$work/large/data"
 rm "$work/text"
 printf 'FROM base:1\nARG N=0\nCOPY data /data$N\n' >"$work/large/Dockerfile"
 
-# compare_files PEER COMMAND: the rows of 20,000 files; COMMAND lacks options and context.
-compare_files() {
-    pairs "COPY of 20,000 files" --wall --runs 3 "$slipway build -q --build-arg N={n} $work/files" "$1" "$2 --build-arg N={n} $work/files"
-    pairs "cached rebuild of 20,000 files" --wall "$slipway build -q $work/files" "$1" "$2 $work/files"
-}
-
 "$slipway" build -q -t base:1 "$work/base" >/dev/null
 if have dockerd; then
     export DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work/docker-config"
@@ -56,14 +48,14 @@ if have dockerd; then
     command="env DOCKER_BUILDKIT=1 $docker build --network none -q"
     pairs "cached rebuild of 10 instructions" --wall --runs 11 "$slipway build -q $work/ten" BuildKit "$command $work/ten"
     pairs "10 × RUN true" --wall "$slipway build -q --build-arg N={n} $work/true" BuildKit "$command --build-arg N={n} $work/true"
-    compare_files "docker's classic builder" "env DOCKER_BUILDKIT=0 $docker build --network none -q"
 fi
 if have buildah; then
     export BUILDAH_ISOLATION=chroot
     buildah="buildah --root $work/buildah --runroot $work/buildah-run --storage-driver overlay bud --layers -q"
     push="buildah --root $work/buildah --runroot $work/buildah-run --storage-driver overlay push -q"
     $buildah -t base:1 "$work/base" >/dev/null
-    compare_files buildah "$buildah"
+    pairs "COPY of 20,000 files" --wall --runs 3 "$slipway build -q --build-arg N={n} $work/files" buildah "$buildah --build-arg N={n} $work/files"
+    pairs "cached rebuild of 20,000 files" --wall "$slipway build -q $work/files" buildah "$buildah $work/files"
     pairs "COPY of 500 MB, compressed" --runs 3 "$slipway build -q --build-arg N={n} $work/large" buildah \
         "sh -c '$buildah --build-arg N={n} -t large:{n} $work/large && $push localhost/large:{n} oci:$work/oci{n} && rm -r $work/oci{n}'"
 fi

@@ -1,10 +1,10 @@
-# lib.sh - what the benchmarks share; sourced by NAME.sh SLIPWAY. A peer is looked for in PATH, so
+# lib.sh - what the benchmarks share; sourced by NAME.sh BUILD. A peer is looked for in PATH, so
 # one that is installed elsewhere is given by PATH=ITS-FOLDER:$PATH. Everything is made in one
 # temporary folder, state included, and goes with it; $daemons are ended first.
 set -eu
-slipway=${1:?usage: $0 SLIPWAY}
+build=$(realpath "${1:?usage: $0 BUILD}")
+slipway=$build/src/cli/slipway
 here=$(cd "$(dirname "$0")" && pwd)
-tools=$(dirname "$slipway")/../../tests/tools
 work=$(mktemp -d "${TMPDIR:-/tmp}/slipway-bench-XXXXXX")
 daemons=
 clean_up() {

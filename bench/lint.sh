@@ -1,5 +1,5 @@
 #!/bin/sh
-# lint.sh SLIPWAY: start-up and one Dockerfile, beside hadolint; start-up beside actionlint.
+# lint.sh BUILD: start-up and one Dockerfile, beside hadolint; start-up beside actionlint.
 . "$(dirname "$0")/lib.sh"
 cat >"$work/Dockerfile" <<'EOF'
 FROM debian:bookworm-slim AS build

@@ -1,10 +1,9 @@
 #!/bin/sh
-# proxy.sh SLIPWAY: requests a CPU second of the proxy of a published port, beside nginx with one worker and
+# proxy.sh BUILD: requests a CPU second of the proxy of a published port, beside nginx with one worker and
 # kept connections, before the same small service; the load program of the tests asks as fast as answers come.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin
 have nginx || exit 0
-build=$(cd "$(dirname "$slipway")/../.." && pwd)
 ninja -C "$build" bench/proxy_front tests/tools/load tests/tools/service >/dev/null
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 backend=$(port)

@@ -4,7 +4,7 @@ set -eu
 build=$(realpath "$1")
 shift
 cd "$(dirname "$0")"
-[ $# -gt 0 ] || set -- $(ls ./*.sh | sed 's|^\./||; s|\.sh$||' | grep -vx run)
+[ $# -gt 0 ] || set -- $(ls ./*.sh | sed 's|^\./||; s|\.sh$||' | grep -vxE 'run|lib')
 failed=
 for name; do
     printf '\n== %s\n' "$name"

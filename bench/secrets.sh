@@ -1,5 +1,5 @@
 #!/bin/sh
-# secrets.sh SLIPWAY: the secret scan of this machine's C headers and two planted keys, which both
+# secrets.sh BUILD: the secret scan of this machine's C headers and two planted keys, which both
 # must name, beside gitleaks.
 . "$(dirname "$0")/lib.sh"
 mkdir "$work/tree"
@@ -8,5 +8,5 @@ printf 'key = AKIA%s\ntoken = "ghp_%s"\n' QYLPMN5HFIQR7XYA 16C7e42F292c6912E7710
 echo "secret scan: a tree of $(find "$work/tree" -type f -printf '%s\n' | awk '{ n += $1 } END { printf "%.1f", n / 1e6 }') MB"
 ours="sh -c '$slipway scan --only=secrets dir:$work/tree | grep credentials >/dev/null'"
 if have gitleaks; then
-    pairs "secret scan" "$ours" gitleaks "sh -c 'gitleaks dir $work/tree -v --no-banner --exit-code 0 | grep credentials >/dev/null'"
+    pairs "secret scan" --runs 3 "$ours" gitleaks "sh -c 'gitleaks dir $work/tree -v --no-banner --exit-code 0 | grep credentials >/dev/null'"
 fi

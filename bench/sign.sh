@@ -1,5 +1,5 @@
 #!/bin/sh
-# sign.sh SLIPWAY: sign and verify an image offline, beside cosign 2, which reaches the same store
+# sign.sh BUILD: sign and verify an image offline, beside cosign 2, which reaches the same store
 # over our registry on loopback. With a sealed key most of the time is its password's (scrypt, as
 # cosign's format has it); the engine's own key has none.
 . "$(dirname "$0")/lib.sh"
