@@ -4,7 +4,6 @@
 
 #include <glib.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct RunView {
     EventSink sink;

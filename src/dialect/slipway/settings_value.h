@@ -9,8 +9,9 @@
 
 #include <jansson.h>
 
-#define SETTINGS_SHARE_WHOLE 10000 /* shares and rates are kept in 1/10000: the form has no reals  \
-                                    */
+#define SETTINGS_SHARE_WHOLE                                                                       \
+    10000 /* shares and rates are kept in 1/10000: the form has no reals                           \
+           */
 
 typedef struct {
     const char *file;  /* for messages */
