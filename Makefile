@@ -50,7 +50,7 @@ fuzz: packages-dev
 	@tests/fuzz/run.sh
 
 bench: $(SLIPWAY)
-	@ninja -C $(BUILD) --quiet bench/sandbox_start
+	@ninja -C $(BUILD) --quiet bench/sandbox_start bench/proxy_front
 	@bench/run.sh $(BUILD)
 
 clean:
