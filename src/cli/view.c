@@ -4,6 +4,7 @@
 #include "cli/style.h"
 #include "format/json.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,6 +51,8 @@ struct View {
     GThread *ticker;
     bool stop, ended;
 };
+
+static volatile sig_atomic_t handed_over; /* the supervisor carries out a deployment */
 
 static void row_free(gpointer data)
 {
@@ -499,6 +502,7 @@ static void on_deploy(View *view, const json_t *event)
     const char *message = json_get_string(event, "message"), *url = json_get_string(event, "url");
     Row *row = find_row(view, environment, true);
     bool begins = row->state != ROW_RUNNING;
+    handed_over = 0;
     if (begins && row->state != ROW_FAILED)
         row->started = g_get_monotonic_time();
     row->ended = 0;
@@ -517,6 +521,7 @@ static void on_deploy(View *view, const json_t *event)
         end_row(view, row, ROW_FAILED);
     } else {
         row->state = ROW_RUNNING;
+        handed_over = 1;
         if (begins)
             set_text(row, g_strcmp0(state, "locking") == 0 ? "waits for its turn" : "");
     }
@@ -672,6 +677,21 @@ static void emit(EventSink *self, json_t *event)
     g_mutex_unlock(&view->lock);
 }
 
+/* ---- ctrl-C ---- */
+
+/* Says what becomes of what was begun, and ends as the signal would. */
+static void on_interrupt(int number)
+{
+    static const char deploying[] =
+        "\ninterrupted; the deployment goes on without this command: slipway status\n";
+    static const char before[] = "\ninterrupted; the same command goes on from here\n";
+    const char *text = handed_over ? deploying : before;
+    ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    (void) written;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 /* ---- life ---- */
 
 bool view_format_parse(const char *text, ViewFormat *format, GError **error)
@@ -696,6 +716,8 @@ View *view_new(ViewFormat format)
     view->summary = g_ptr_array_new_with_free_func(g_free);
     view->said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     view->started = g_get_monotonic_time();
+    if (format == VIEW_TEXT)
+        signal(SIGINT, on_interrupt);
     if (view->live)
         view->ticker = g_thread_new("view", run_ticker, view);
     return view;
@@ -720,6 +742,7 @@ static void stop_ticker(View *view)
 void view_finish(View *view)
 {
     stop_ticker(view);
+    signal(SIGINT, SIG_DFL);
     g_mutex_lock(&view->lock);
     redraw(view);
     view->ended = true;

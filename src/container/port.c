@@ -79,6 +79,18 @@ static bool has_descriptor(const char *pid, const char *wanted)
     return false;
 }
 
+/* What PID serves when it is a proxy of slipway's ("orders-staging"); NULL: it is none. */
+static char *proxy_name(const char *pid)
+{
+    static const char start[] = "slipway\0proxy\0";
+    g_autofree char *path = g_strdup_printf("/proc/%s/cmdline", pid);
+    size_t length = 0;
+    g_autofree char *line = file_read(AT_FDCWD, path, 64 * 1024, &length, NULL);
+    if (line == NULL || length < sizeof start || memcmp(line, start, sizeof start - 1) != 0)
+        return NULL;
+    return g_path_get_basename(line + sizeof start - 1);
+}
+
 /* "nginx, pid 812"; NULL where /proc does not tell. */
 static char *find_holder(unsigned port)
 {
@@ -93,6 +105,9 @@ static char *find_holder(unsigned port)
     while (dir != NULL && (pid = g_dir_read_name(dir)) != NULL) {
         if (!g_ascii_isdigit(pid[0]) || !has_descriptor(pid, wanted))
             continue;
+        g_autofree char *proxy = proxy_name(pid);
+        if (proxy != NULL)
+            return g_strdup_printf("the proxy of %s, pid %s", proxy, pid);
         g_autofree char *path = g_strdup_printf("/proc/%s/comm", pid);
         g_autofree char *name = file_read(AT_FDCWD, path, 256, NULL, NULL);
         return g_strdup_printf("%s, pid %s", name != NULL ? g_strstrip(name) : "a process", pid);

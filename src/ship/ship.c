@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "container/port.h"
 #include "crypto/hash.h"
 #include "delivery/decide.h"
 #include "delivery/policy_store.h"
@@ -307,6 +308,34 @@ static void clear_workspaces(const Ship *s)
     }
 }
 
+/* A port that somebody else holds is told before anything is built. One that our own proxy serves
+ * has its folder. */
+static bool check_ports(const Ship *s, GError **error)
+{
+    const GPtrArray *environments = s->release->settings->environments;
+    for (guint i = 0; i < environments->len; i++) {
+        const EnvironmentSettings *e = g_ptr_array_index(environments, i);
+        g_autofree char *name = g_strdup_printf("%s-%s", s->release->project, e->name);
+        g_autofree char *ours = g_build_filename(s->delivery->state->home, "proxies", name, NULL);
+        if (e->port == 0 || g_file_test(ours, G_FILE_TEST_EXISTS))
+            continue;
+        g_autofree char *address = g_strdup_printf("%s:%d", e->address, e->port);
+        autofd int fd = port_bind(address, error);
+        if (fd >= 0)
+            continue;
+        if (error != NULL && g_error_matches(*error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE)) {
+            g_autofree char *why = g_strdup((*error)->message);
+            g_clear_error(error);
+            g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE,
+                        "environment '%s': %s; end that, or give the environment another `port:` "
+                        "in slipway.yml",
+                        e->name, why);
+        }
+        return false;
+    }
+    return true;
+}
+
 static ExitStatus run_stages(Ship *s, GError **error)
 {
     CheckSpec check = {
@@ -367,7 +396,7 @@ ExitStatus ship(const ShipSpec *spec, GError **error)
         return EXIT_STATUS_NO;
     bool ready = read_settings(&s, error) &&
                  (s.lock = lock_project(s.delivery->state, s.release->project, error)) >= 0 &&
-                 register_project(&s, error) && open_run(&s, error);
+                 check_ports(&s, error) && register_project(&s, error) && open_run(&s, error);
     if (!ready) {
         g_autofree char *temporary = g_path_get_dirname(s.checkout);
         file_remove_tree(AT_FDCWD, temporary, NULL);

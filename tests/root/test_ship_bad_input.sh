@@ -42,7 +42,8 @@ git -C "$repository" revert --no-edit HEAD >/dev/null
 "$SERVICE_PROGRAM" >/dev/null 2>&1 & holder=$!
 PORT=$staging_port "$SERVICE_PROGRAM" >/dev/null 2>&1 & holder="$holder $!"
 sleep 0.3
-status 1 "$slipway" ship "$repository" && says "$staging_port"; ok "a port in use is named" $?
+status 6 "$slipway" ship "$repository" && says "$staging_port" && says "another .port"; ok "a port in use is named" $?
+[ -z "$("$slipway" releases | tail -n +2)" ]; ok "before anything is built" $?
 kill $holder
 [ -z "$("$slipway" ps --format json | grep '"id"')" ]; ok "and no unit is left" $?
 
