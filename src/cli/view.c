@@ -359,6 +359,17 @@ static void append_short_name(GString *names, const char *name)
     g_string_append_printf(names, "%s%.*s", names->len > 0 ? ", " : "", (int) length, name);
 }
 
+/* "1 error, 2 warning" of {"error": 1, "warning": 2}. */
+static char *counts_text(const json_t *counts)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    const char *name;
+    json_t *number;
+    json_object_foreach((json_t *) counts, name, number) g_string_append_printf(
+        text, "%s%d %s", text->len > 0 ? ", " : "", (int) json_integer_value(number), name);
+    return g_strdup(text->str);
+}
+
 static const char *tag_of(const char *name)
 {
     const char *tag = strrchr(name, ':');
@@ -385,7 +396,7 @@ static char *describe_end(const char *job, const json_t *event)
     if (g_str_equal(job, "build"))
         return g_strndup(json_get_string(event, "digest"), strlen("sha256:") + 12);
     if (g_str_equal(job, "scan")) {
-        g_autofree char *counts = json_compact(json_object_get(event, "counts"));
+        g_autofree char *counts = counts_text(json_object_get(event, "counts"));
         bool none = json_object_size(json_object_get(event, "counts")) == 0;
         const char *uncovered = json_get_string(event, "uncovered");
         return g_strdup_printf("%" G_GINT64_FORMAT " packages, %s%s%s",
@@ -407,7 +418,7 @@ static char *describe_end(const char *job, const json_t *event)
     if (g_str_equal(job, "lint"))
         return json_object_size(json_object_get(event, "counts")) == 0
                    ? g_strdup("nothing to say")
-                   : json_compact(json_object_get(event, "counts"));
+                   : counts_text(json_object_get(event, "counts"));
     if (g_str_equal(job, "workflow"))
         return g_strdup(json_get_string(event, "file"));
     return NULL;

@@ -500,8 +500,14 @@ static ExitStatus deploy_to(Delivery *delivery, const Release *release, const ch
         g_propagate_error(error, g_steal_pointer(&failure));
         return EXIT_STATUS_INTERNAL;
     }
-    if (deployment != NULL && g_str_equal(deployment->state, "succeeded"))
+    if (deployment != NULL && g_str_equal(deployment->state, "succeeded")) {
+        g_autofree char *url = decide_url(release, environment);
+        event_emit(sink, "deploy",
+                   json_pack("{s:s, s:s, s:s, s:s, s:s?, s:b}", "deployment", deployment->id,
+                             "environment", environment, "state", deployment->state, "digest",
+                             deployment->digest, "url", url, "again", true));
         return EXIT_STATUS_DONE;
+    }
     if (deployment == NULL || deployment_is_final(deployment)) {
         DeploymentRequest request = {.environment = environment,
                                      .run = run,
