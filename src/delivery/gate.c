@@ -444,8 +444,13 @@ static bool check_approvals(Inquiry *q, int64_t version, GError **error)
     g_ptr_array_add(given, NULL);
     g_autofree char *names = g_strjoinv(", ", (char **) given->pdata);
     int count = (int) given->len - 1;
-    g_autofree char *who = g_strv_length(approvers) > 0 ? g_strjoinv(", ", approvers)
-                                                        : g_strdup("any enrolled person");
+    g_autofree char *who =
+        g_strv_length(approvers) > 0
+            ? g_strjoinv(", ", approvers)
+            : g_strdup(json_array_size(
+                           json_object_get(json_object_get(q->environment, "approve"), "not")) > 0
+                           ? "any enrolled person who is neither author nor requester"
+                           : "any enrolled person");
     if (count >= needed)
         add(q, "approval", GATE_PASSED, NULL, "by %s", names);
     else

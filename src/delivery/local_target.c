@@ -124,8 +124,10 @@ static bool resolve_user(LocalPlan *plan, const char *user, char **home, GError 
     return true;
 }
 
-/* The image's ENV, then the environment's own, then HOME and PORT where neither says so. */
-static char **make_environment(const LocalPlan *plan, const json_t *config, const char *home)
+/* The image's ENV, then the environment's own; HOME, PORT and what slipway says of the release
+ * where neither does. */
+static char **make_environment(const LocalPlan *plan, const json_t *config, const char *home,
+                               const Release *release)
 {
     char **environment = g_new0(char *, 1);
     size_t i;
@@ -143,6 +145,10 @@ static char **make_environment(const LocalPlan *plan, const json_t *config, cons
     environment = g_environ_setenv(
         environment, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", FALSE);
     g_autofree char *port = g_strdup_printf("%d", plan->port);
+    g_autofree char *shown =
+        g_strdup_printf("%.12s", release->version != NULL ? release->version : release->commit);
+    environment = g_environ_setenv(environment, "SLIPWAY_RELEASE", shown, FALSE);
+    environment = g_environ_setenv(environment, "SLIPWAY_ENVIRONMENT", plan->settings->name, FALSE);
     return g_environ_setenv(environment, "PORT", port, FALSE);
 }
 
@@ -177,7 +183,7 @@ static char **read_healthcheck(const json_t *config)
     return (char **) g_ptr_array_free(g_steal_pointer(&argv), FALSE);
 }
 
-static bool read_config(LocalPlan *plan, GError **error)
+static bool read_config(LocalPlan *plan, const Release *release, GError **error)
 {
     const json_t *config = json_object_get(plan->image->config, "config");
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
@@ -208,7 +214,7 @@ static bool read_config(LocalPlan *plan, GError **error)
     g_autofree char *home = NULL;
     if (!resolve_user(plan, json_get_string(config, "User"), &home, error))
         return false;
-    plan->environment = make_environment(plan, config, home);
+    plan->environment = make_environment(plan, config, home, release);
     return true;
 }
 
@@ -284,8 +290,8 @@ LocalPlan *local_plan_new(Delivery *delivery, const Release *release, const Depl
     if (plan->image == NULL)
         return NULL;
     plan->layers = layer_folders(delivery->store, plan->image, error);
-    if (plan->layers == NULL || !read_config(plan, error) || !plan_mounts(delivery, plan, error) ||
-        !fetch_secrets(delivery, plan, error))
+    if (plan->layers == NULL || !read_config(plan, release, error) ||
+        !plan_mounts(delivery, plan, error) || !fetch_secrets(delivery, plan, error))
         return NULL;
     plan->labels = json_pack("{s:s, s:s, s:s, s:s}", "project", deployment->project, "environment",
                              deployment->environment, "deployment", deployment->id, "digest",

@@ -151,6 +151,7 @@ void git_repository_free(GitRepository *repository)
     g_free(repository->origin);
     g_free(repository->user_email);
     g_free(repository->user_name);
+    g_free(repository->scratch);
     g_free(repository);
 }
 
@@ -202,6 +203,43 @@ static GPtrArray *read_co_authors(char *const *body)
         add_people(people, text);
     }
     return people;
+}
+
+/* One commit as "author\ncommitter\nmessage". */
+static void add_emails(GPtrArray *emails, const char *commit)
+{
+    g_auto(GStrv) lines = g_strsplit(g_strchug((char *) commit), "\n", -1);
+    if (g_strv_length(lines) < 2)
+        return;
+    g_ptr_array_add(emails, g_strdup(lines[0]));
+    g_ptr_array_add(emails, g_strdup(lines[1]));
+    g_autoptr(GPtrArray) others = read_co_authors(lines + 2);
+    for (guint i = 0; i < others->len; i++)
+        g_ptr_array_add(emails, g_strdup(((GitPerson *) g_ptr_array_index(others, i))->email));
+}
+
+char **git_emails_between(const GitRepository *repository, const char *base, const char *head,
+                          GError **error)
+{
+    g_autoptr(GPtrArray) emails = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *commit = g_strdup_printf("%s^{commit}", base);
+    g_autofree char *known =
+        git_ask(repository->root, "rev-parse", "--verify", "--quiet", "--end-of-options", commit);
+    if (known != NULL) {
+        g_autofree char *range = g_strdup_printf("%s..%s", known, head);
+        const char *below = repository->prefix[0] != '\0' ? repository->prefix : ".";
+        /* A control character ends each commit: none can stand in an address. */
+        g_autofree char *text = git(repository->root, NULL, error, "log", "--no-show-signature",
+                                    "--format=%ae%n%ce%n%B%x1e", range, "--", below);
+        if (text == NULL)
+            return NULL;
+        g_auto(GStrv) commits = g_strsplit(text, "\x1e", -1);
+        for (size_t i = 0; commits[i] != NULL; i++)
+            add_emails(emails, commits[i]);
+    }
+    g_ptr_array_add(emails, NULL);
+    g_ptr_array_set_free_func(emails, NULL);
+    return (char **) g_ptr_array_free(g_steal_pointer(&emails), FALSE);
 }
 
 static bool is_version(const char *tag)
@@ -301,7 +339,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Scratch, scratch_clear)
 
 static bool scratch_open(const GitRepository *repository, Scratch *scratch, GError **error)
 {
-    scratch->folder = file_make_temporary_folder(g_get_tmp_dir(), "slipway-git", error);
+    g_autofree char *name = g_strdup_printf("checkout-%d", (int) getpid());
+    scratch->folder = file_make_temporary_folder(
+        repository->scratch != NULL ? repository->scratch : g_get_tmp_dir(), name, error);
     if (scratch->folder == NULL)
         return false;
     g_autofree char *git_folder = git_ask(repository->root, "rev-parse", "--absolute-git-dir");

@@ -31,6 +31,7 @@ typedef struct {
     char *origin;         /* URL of remote origin without credentials; NULL: none */
     char *user_email;     /* user.email as configured; NULL: none */
     char *user_name;
+    char *scratch; /* folder for what a checkout needs meanwhile; NULL: the machine's for such */
 } GitRepository;
 
 /* Finds the repository around FOLDER. NOT_FOUND "…: not a git repository"; DENIED for one owned by
@@ -43,6 +44,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GitRepository, git_repository_free)
 GitCommit *git_commit_read(const GitRepository *repository, const char *revision, GError **error);
 void git_commit_free(GitCommit *commit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GitCommit, git_commit_free)
+
+/* E-mails of all who wrote, committed or co-authored what HEAD has and BASE has not, below the
+ * prefix; NULL-terminated. Empty when BASE is unknown here. */
+char **git_emails_between(const GitRepository *repository, const char *base, const char *head,
+                          GError **error);
 
 /* Changed or untracked paths below the prefix, one a line, at most LIMIT; "" when clean. */
 char *git_dirty_paths(const GitRepository *repository, size_t limit, GError **error);

@@ -129,6 +129,7 @@ static bool check_out(Ship *s, GError **error)
     if (runs == NULL)
         return false;
     remove_stale_checkouts(runs);
+    s->source->repository->scratch = g_strdup(runs);
     g_autofree char *name = g_strdup_printf("checkout-%d", (int) getpid());
     g_autofree char *folder = file_make_temporary_folder(runs, name, error);
     if (folder == NULL)
@@ -171,6 +172,31 @@ static bool register_project(Ship *s, GError **error)
                         "INSERT OR IGNORE INTO project VALUES(?, ?, ?, ?)", "sssi",
                         s->release->project, s->source->repository->root,
                         s->source->repository->default_branch, clock_now_ns());
+}
+
+/* The authors of every commit that an environment with a gate of people has not had yet: the last
+ * commit alone would hide who wrote those below it. */
+static bool add_authors(Ship *s, GError **error)
+{
+    const GPtrArray *environments = s->release->settings->environments;
+    for (guint i = 0; i < environments->len; i++) {
+        const EnvironmentSettings *e = g_ptr_array_index(environments, i);
+        g_autoptr(Statement) row = database_prepare(
+            s->delivery->state->database, error,
+            "SELECT r.commit_id FROM environment e JOIN deployment d ON d.id = e.last_good JOIN "
+            "release r ON r.project = d.project AND r.digest = d.digest WHERE e.project = ? AND "
+            "e.name = ?",
+            "ss", s->release->project, e->name);
+        if (row == NULL)
+            return false;
+        if (e->approvals == 0 || !statement_step(row, error))
+            continue;
+        /* "COMMIT-dirty-TREE" came from COMMIT. */
+        g_auto(GStrv) parts = g_strsplit(statement_text(row, 0), "-", 2);
+        if (!source_add_authors_since(s->source, parts[0], error))
+            return false;
+    }
+    return true;
 }
 
 /* Adopts the first policy, proposes a newer one of the default branch, and says what of HEAD's own
@@ -404,7 +430,7 @@ ExitStatus ship(const ShipSpec *spec, GError **error)
     }
     g_autoptr(GError) failure = NULL;
     ExitStatus status = EXIT_STATUS_NO;
-    if (move_checkout(&s, &failure) && settle_policy(&s, &failure))
+    if (move_checkout(&s, &failure) && add_authors(&s, &failure) && settle_policy(&s, &failure))
         status = run_stages(&s, &failure);
     if (failure != NULL)
         status = status > EXIT_STATUS_NO ? status : exit_status_of_error(failure);

@@ -108,6 +108,14 @@ void source_free(Source *source)
     g_free(source);
 }
 
+bool source_add_authors_since(Source *source, const char *base, GError **error)
+{
+    g_auto(GStrv) emails = git_emails_between(source->repository, base, source->commit->id, error);
+    for (size_t i = 0; emails != NULL && emails[i] != NULL; i++)
+        append_email(json_object_get(source->people, "author"), emails[i]);
+    return emails != NULL;
+}
+
 bool source_checkout(const Source *source, const char *target, GError **error)
 {
     return source->dirty ? git_checkout_work_tree(source->repository, target, error)

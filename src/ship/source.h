@@ -21,6 +21,9 @@ Source *source_open(const char *folder, bool allow_dirty, GError **error);
 void source_free(Source *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_free)
 
+/* Whoever had a hand in what has come since commit BASE is an author of what is shipped, too. */
+bool source_add_authors_since(Source *source, const char *base, GError **error);
+
 /* Writes the content into the new folder TARGET. */
 bool source_checkout(const Source *source, const char *target, GError **error);
 

@@ -46,6 +46,13 @@ status 5 "$slipway" ship "$repository"; ok "then a person is asked" $?
 status 5 "$slipway" deploy production "$good"; ok "what serves can be asked for again, but a person is asked again" $?
 status 1 "$slipway" approve "$first" --as bo --key "$key/bo"; ok "an approval for another digest does not count" $?
 
+mode "" three
+commit "By bo" bo@example.org
+mode "" four
+commit "By ana, on top of bo's"
+status 5 "$slipway" ship "$repository" && status 1 "$slipway" approve "$(waiting)" --as bo --key "$key/bo" && says author
+ok "who wrote a commit below the last one is an author too" $?
+
 rm -rf "$repository" "$work/state/runs"
 cd /
 status 0 "$slipway" user add di --email di@example.org --key "$key/cy.pub"

@@ -36,7 +36,8 @@ def main():
     port = int(os.environ.get("PORT", "8000"))
     store = Store(os.environ.get("ORDERS_DATABASE", "/data/orders.db"))
     server = Server(("0.0.0.0", port), Handler)
-    server.set_app(make_app(store, release=os.environ.get("RELEASE", "unknown")))
+    release = os.environ.get("RELEASE") or os.environ.get("SLIPWAY_RELEASE") or "unknown"
+    server.set_app(make_app(store, release=release))
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: threading.Thread(target=server.shutdown).start())
     print(json.dumps({"time": time.time(), "message": "listening", "port": port}), flush=True)
