@@ -39,6 +39,9 @@ bool scan_target_open(const char *text, ScanTarget *target, GError **error)
     *target = (ScanTarget){.text = g_strdup(text)};
     if (g_str_has_prefix(text, "dir:"))
         return open_folder(target, text + strlen("dir:"), error);
+    /* No image's name begins so. */
+    if (text[0] == '/' || text[0] == '.')
+        return open_folder(target, text, error);
     target->state = state_open(NULL, error);
     if (target->state == NULL)
         return false;
