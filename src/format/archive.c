@@ -1,15 +1,14 @@
 #include "format/archive.h"
 
 #include "base/error.h"
+#include "base/library.h"
 #include "format/compress.h"
 
 #include <archive.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LIBRARY "libarchive.so.13"
 #define BLOCK_SIZE ((size_t) 256 * 1024)
 #define MAGIC_SIZE 6
 
@@ -35,12 +34,9 @@ struct ArchiveSource {
     uint64_t left, limit;
 };
 
-static gpointer open_library(gpointer unused)
+static bool open_libarchive(GError **error)
 {
-    static const struct {
-        const char *name;
-        void **at;
-    } symbols[] = {
+    static const LibrarySymbol symbols[] = {
         {"archive_read_new", (void **) &library.read_new},
         {"archive_read_free", (void **) &library.read_free},
         {"archive_read_support_filter_all", (void **) &library.support_filter_all},
@@ -50,24 +46,11 @@ static gpointer open_library(gpointer unused)
         {"archive_read_next_header", (void **) &library.next_header},
         {"archive_read_data", (void **) &library.data},
         {"archive_error_string", (void **) &library.error_string},
+        {NULL, NULL},
     };
-    void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    for (size_t i = 0; handle != NULL && i < G_N_ELEMENTS(symbols); i++) {
-        *symbols[i].at = dlsym(handle, symbols[i].name);
-        if (*symbols[i].at == NULL)
-            return NULL;
-    }
-    return handle;
-}
-
-static bool need_library(GError **error)
-{
-    static GOnce once = G_ONCE_INIT;
-    if (g_once(&once, open_library, NULL) != NULL)
-        return true;
-    g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE,
-                "this compression needs " LIBRARY "; apt-get install libarchive13");
-    return false;
+    static Library libarchive = {"this compression", "libarchive.so.13", "libarchive13", symbols,
+                                 false};
+    return library_open(&libarchive, error);
 }
 
 static bool fail(const ArchiveSource *archive, GError **error)
@@ -99,7 +82,7 @@ static ssize_t foreign_read(ByteSource *source, void *buffer, size_t size, GErro
 
 static bool open_foreign(ArchiveSource *archive, int fd, GError **error)
 {
-    if (!need_library(error))
+    if (!open_libarchive(error))
         return false;
     archive->source.read = foreign_read;
     archive->foreign = library.read_new();

@@ -1,11 +1,11 @@
 #include "net/http_client.h"
 
 #include "base/error.h"
+#include "base/library.h"
 #include "net/http1.h"
 #include "net/http_url.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,27 +55,19 @@ typedef struct {
     GError *error;  /* set by a callback that stopped the transfer */
 } Transfer;
 
-static bool open_library(GError **error)
+static bool open_curl(GError **error)
 {
-    static GMutex lock;
-    static bool opened;
-    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
-    if (opened)
-        return true;
-    void *handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    const char *missing = handle == NULL ? "libcurl.so.4" : NULL;
-#define RESOLVE(name)                                                                              \
-    if (missing == NULL && (*(void **) &library.name = dlsym(handle, #name)) == NULL)              \
-        missing = #name;
-    LIBRARY_FUNCTIONS(RESOLVE)
-#undef RESOLVE
-    if (missing != NULL) {
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE,
-                    "http client: %s is missing; install the package libcurl4", missing);
+#define SYMBOL(name) {#name, (void **) &library.name},
+    static const LibrarySymbol symbols[] = {LIBRARY_FUNCTIONS(SYMBOL){NULL, NULL}};
+#undef SYMBOL
+    static Library curl = {"http client", "libcurl.so.4", "libcurl4", symbols, false};
+    static gsize initialised;
+    if (!library_open(&curl, error))
         return false;
+    if (g_once_init_enter(&initialised)) {
+        library.curl_global_init(CURL_GLOBAL_ALL);
+        g_once_init_leave(&initialised, 1);
     }
-    library.curl_global_init(CURL_GLOBAL_ALL);
-    opened = true;
     return true;
 }
 
@@ -84,7 +76,7 @@ HttpClient *http_client_new(const HttpClientOptions *options, GError **error)
     static const HttpClientOptions defaults = {0};
     if (options == NULL)
         options = &defaults;
-    if (!open_library(error))
+    if (!open_curl(error))
         return NULL;
     HttpClient *client = g_new0(HttpClient, 1);
     const char *ca_file = options->ca_file != NULL ? options->ca_file : g_getenv("SSL_CERT_FILE");

@@ -2,11 +2,11 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/library.h"
 #include "net/http1.h"
 #include "net/http_url.h"
 
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
@@ -69,25 +69,14 @@ struct HttpRequest {
     unsigned status;
 };
 
-static bool open_library(GError **error)
+static bool open_microhttpd(GError **error)
 {
-    static GMutex lock;
-    static bool opened;
-    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
-    if (opened)
-        return true;
-    void *handle = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
-    const char *missing = handle == NULL ? "libmicrohttpd.so.12" : NULL;
-#define RESOLVE(name)                                                                              \
-    if (missing == NULL && (*(void **) &library.name = dlsym(handle, #name)) == NULL)              \
-        missing = #name;
-    LIBRARY_FUNCTIONS(RESOLVE)
-#undef RESOLVE
-    opened = missing == NULL;
-    if (!opened)
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE,
-                    "http server: %s is missing; install the package libmicrohttpd12", missing);
-    return opened;
+#define SYMBOL(name) {#name, (void **) &library.name},
+    static const LibrarySymbol symbols[] = {LIBRARY_FUNCTIONS(SYMBOL){NULL, NULL}};
+#undef SYMBOL
+    static Library microhttpd = {"http server", "libmicrohttpd.so.12", "libmicrohttpd12", symbols,
+                                 false};
+    return library_open(&microhttpd, error);
 }
 
 /* --- requests ---------------------------------------------------------------------------- */
@@ -416,7 +405,7 @@ static void ignore_message(void *data, const char *format, va_list arguments)
 
 HttpServer *http_server_start(const HttpServerOptions *options, GError **error)
 {
-    if (!open_library(error))
+    if (!open_microhttpd(error))
         return NULL;
     autofd int fd = open_listener(options->address, error);
     if (fd < 0)

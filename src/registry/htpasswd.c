@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/library.h"
 #include "crypto/hash.h"
 
 #include <crypt.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -32,19 +32,11 @@ struct Htpasswd {
 
 static __typeof__(&crypt_r) crypt_function;
 
-static bool open_library(GError **error)
+static bool open_crypt(GError **error)
 {
-    static GMutex lock;
-    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
-    if (crypt_function != NULL)
-        return true;
-    void *handle = dlopen("libcrypt.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (handle != NULL)
-        *(void **) &crypt_function = dlsym(handle, "crypt_r");
-    if (crypt_function == NULL)
-        g_set_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE,
-                    "htpasswd: libcrypt.so.1 is missing; install the package libcrypt1");
-    return crypt_function != NULL;
+    static const LibrarySymbol symbols[] = {{"crypt_r", (void **) &crypt_function}, {NULL, NULL}};
+    static Library crypt = {"htpasswd", "libcrypt.so.1", "libcrypt1", symbols, false};
+    return library_open(&crypt, error);
 }
 
 static bool is_bcrypt(const char *hash)
@@ -85,7 +77,7 @@ static GHashTable *read_users(const char *file, GError **error)
 Htpasswd *htpasswd_open(const char *file, GError **error)
 {
     struct stat about = {0};
-    if (!open_library(error))
+    if (!open_crypt(error))
         return NULL;
     stat(file, &about);
     GHashTable *users = read_users(file, error);
