@@ -423,7 +423,7 @@ static void test_port_taken(void)
     g_assert_false(proxy_ensure(manager, "second", address, &error));
     g_assert_error(error, SLIPWAY_ERROR, SLIPWAY_ERROR_UNAVAILABLE);
     g_autofree char *begin =
-        g_strdup_printf("proxy 'second': port of '%s' is taken by slipway, pid ", address);
+        g_strdup_printf("proxy 'second': port of '%s' is taken by the proxy of web, pid ", address);
     g_assert_true(error != NULL && g_str_has_prefix(error->message, begin));
     g_clear_error(&error);
     g_autoptr(GPtrArray) proxies = proxy_list(manager, NULL); /* nobody will try it again */
