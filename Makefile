@@ -26,10 +26,10 @@ check: $(SLIPWAY)
 	@tests/run_all.sh $(BUILD)
 
 demo: $(SLIPWAY)
-	@examples/demo.sh $(abspath $(SLIPWAY))
+	@$(SUDO) examples/demo.sh $(abspath $(SLIPWAY))
 
 demo-stop:
-	@examples/demo.sh --stop $(abspath $(SLIPWAY))
+	@$(SUDO) examples/demo.sh --stop $(abspath $(SLIPWAY))
 
 install: $(SLIPWAY)
 	$(SUDO) meson install -C $(BUILD) --no-rebuild
