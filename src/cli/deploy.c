@@ -50,16 +50,6 @@ static char *find_digest(Delivery *delivery, const char *project, const char *en
     return serving != NULL ? g_strdup(serving->digest) : NULL;
 }
 
-static void show_gates(View *view, const GPtrArray *gates, const char *environment)
-{
-    for (guint i = 0; gates != NULL && i < gates->len; i++) {
-        const Gate *gate = g_ptr_array_index(gates, i);
-        event_emit(view_sink(view), "gate",
-                   json_pack("{s:s, s:s, s:s, s:s}", "environment", environment, "gate", gate->name,
-                             "verdict", gate_verdict_name(gate->verdict), "text", gate->text));
-    }
-}
-
 static ExitStatus deploy(Delivery *delivery, const Release *release, const char *environment,
                          View *view, GError **error)
 {
@@ -67,19 +57,9 @@ static ExitStatus deploy(Delivery *delivery, const Release *release, const char 
     DeploymentRequest request = {
         .environment = environment, .requested_by = requester, .reason = "deploy"};
     g_autoptr(Deployment) deployment = deployment_request(delivery, release, &request, error);
-    g_autoptr(GPtrArray) gates = NULL;
     if (deployment == NULL)
         return EXIT_STATUS_NO;
-    if (!deployment_is_active(deployment)) {
-        if (!decide(delivery, deployment, &gates, error))
-            return EXIT_STATUS_NO;
-        show_gates(view, gates, environment);
-        if (g_str_equal(deployment->state, "waiting"))
-            decide_announce_approval(deployment, gates, view_sink(view));
-        if (!deployment_is_active(deployment))
-            return decide_status(deployment);
-    }
-    return decide_carry_out(delivery, deployment, view_sink(view), error);
+    return decide_and_carry_out(delivery, deployment, view_sink(view), error);
 }
 
 static int run(int argc, char **argv, GError **error)

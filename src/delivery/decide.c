@@ -161,3 +161,31 @@ ExitStatus decide_carry_out(Delivery *delivery, Deployment *deployment, EventSin
         g_usleep(POLL_US);
     }
 }
+
+void decide_emit_gates(const GPtrArray *gates, const char *environment, EventSink *sink)
+{
+    for (guint i = 0; i < gates->len; i++) {
+        const Gate *gate = g_ptr_array_index(gates, i);
+        json_t *event = json_pack("{s:s, s:s, s:s}", "gate", gate->name, "verdict",
+                                  gate_verdict_name(gate->verdict), "text", gate->text);
+        if (environment != NULL)
+            json_object_set_new(event, "environment", json_string(environment));
+        event_emit(sink, "gate", event);
+    }
+}
+
+ExitStatus decide_and_carry_out(Delivery *delivery, Deployment *deployment, EventSink *sink,
+                                GError **error)
+{
+    if (!deployment_is_active(deployment)) {
+        g_autoptr(GPtrArray) gates = NULL;
+        if (!decide(delivery, deployment, &gates, error))
+            return EXIT_STATUS_NO;
+        decide_emit_gates(gates, deployment->environment, sink);
+        if (g_str_equal(deployment->state, "waiting"))
+            decide_announce_approval(deployment, gates, sink);
+        if (!deployment_is_active(deployment))
+            return decide_status(deployment);
+    }
+    return decide_carry_out(delivery, deployment, sink, error);
+}

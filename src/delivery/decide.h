@@ -17,6 +17,14 @@ bool decide(Delivery *delivery, Deployment *deployment, GPtrArray **gates, GErro
 ExitStatus decide_carry_out(Delivery *delivery, Deployment *deployment, EventSink *sink,
                             GError **error);
 
+/* Both: a deployment that may go now goes, with an event "gate" for each gate and one for the
+ * person it waits for. The status of the table for where it then stands. */
+ExitStatus decide_and_carry_out(Delivery *delivery, Deployment *deployment, EventSink *sink,
+                                GError **error);
+
+/* An event "gate" {environment,gate,verdict,text} each; ENVIRONMENT NULL: of none. */
+void decide_emit_gates(const GPtrArray *gates, const char *environment, EventSink *sink);
+
 /* Event "approval.required" {id,environment,digest,command} for a waiting deployment. */
 void decide_announce_approval(const Deployment *deployment, const GPtrArray *gates,
                               EventSink *sink);

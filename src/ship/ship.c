@@ -314,12 +314,7 @@ static bool pass_gates(Ship *s, const Release *release, GateGroup group, GError 
         return false;
     bool blocked, waiting;
     gate_summary(gates, &blocked, &waiting);
-    for (guint i = 0; i < gates->len; i++) {
-        const Gate *gate = g_ptr_array_index(gates, i);
-        event_emit(&s->sink.sink, "gate",
-                   json_pack("{s:s, s:s, s:s}", "gate", gate->name, "verdict",
-                             gate_verdict_name(gate->verdict), "text", gate->text));
-    }
+    decide_emit_gates(gates, NULL, &s->sink.sink);
     return !blocked;
 }
 
@@ -505,16 +500,6 @@ static Deployment *find_of_run(Delivery *delivery, const Release *release, const
     return NULL;
 }
 
-static void emit_gates(const GPtrArray *gates, const char *environment, EventSink *sink)
-{
-    for (guint i = 0; i < gates->len; i++) {
-        const Gate *gate = g_ptr_array_index(gates, i);
-        event_emit(sink, "gate",
-                   json_pack("{s:s, s:s, s:s, s:s}", "environment", environment, "gate", gate->name,
-                             "verdict", gate_verdict_name(gate->verdict), "text", gate->text));
-    }
-}
-
 /* One environment: 0 when it serves the digest, else why it does not. */
 static ExitStatus deploy_to(Delivery *delivery, const Release *release, const char *environment,
                             const char *run, const char *requested_by, EventSink *sink,
@@ -545,17 +530,7 @@ static ExitStatus deploy_to(Delivery *delivery, const Release *release, const ch
             return EXIT_STATUS_NO;
         crash_boundary("ship.deploy.requested");
     }
-    if (!deployment_is_active(deployment)) {
-        g_autoptr(GPtrArray) gates = NULL;
-        if (!decide(delivery, deployment, &gates, error))
-            return EXIT_STATUS_NO;
-        emit_gates(gates, environment, sink);
-        if (g_str_equal(deployment->state, "waiting"))
-            decide_announce_approval(deployment, gates, sink);
-        if (!deployment_is_active(deployment))
-            return decide_status(deployment);
-    }
-    return decide_carry_out(delivery, deployment, sink, error);
+    return decide_and_carry_out(delivery, deployment, sink, error);
 }
 
 ExitStatus ship_environments(Delivery *delivery, const Release *release, const char *run,
